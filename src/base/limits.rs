@@ -1,0 +1,27 @@
+//! Every bound in the system, in one table, each with its reason and what happens when it is reached (SPEC §10).
+//! Change a number here and nowhere else.
+
+// ---- frames and operations ----
+
+/// Largest session frame, bytes. Also the WebSocket message limit. Larger: the link is dropped at the header
+/// (`frame_too_large`), before anything is allocated.
+pub const MAX_FRAME_BYTES: usize = 1 << 20;
+/// Largest operation payload, bytes: keeps one operation well inside a frame and a verification well under a
+/// millisecond. Local edits are split to fit; a peer's larger one is refused (`bad_payload`).
+pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
+
+// ---- connections ----
+
+/// Receive window of one yamux connection, bytes. yamux's own default is 1 GiB; 256 KiB per stream is its minimum.
+pub const YAMUX_WINDOW_BYTES: usize = 16 << 20;
+/// Streams per yamux connection. More: yamux refuses the stream.
+pub const YAMUX_MAX_STREAMS: usize = 64;
+/// From the first byte of an upgrade to an authenticated, multiplexed connection. Later: closed.
+pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
+/// Bytes a WebSocket may hold unsent (`bufferedAmount`) before writes wait.
+pub const WEBSOCKET_SEND_BUFFER_BYTES: usize = 256 << 10;
+/// Received WebSocket messages that nobody has read yet, bytes. The browser cannot be told to pause, so more than
+/// this (yamux's window plus slack) ends the connection.
+pub const WEBSOCKET_RECEIVE_BUFFER_BYTES: usize = YAMUX_WINDOW_BYTES + (1 << 20);
+/// Upgraded sockets waiting for the swarm. Full: the socket is closed with 1013.
+pub const INCOMING_QUEUE: usize = 64;

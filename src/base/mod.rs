@@ -1,0 +1,12 @@
+//! Shared plain types: ids, time, limits, cryptographic seams, refusal reasons. No I/O, no logic of any protocol.
+
+pub mod crypto;
+pub mod id;
+pub mod limits;
+pub mod refusal;
+pub mod time;
+
+pub use crypto::{Ed25519, Hash, Signature, Signer, hash, hash_parts};
+pub use id::{AuthorId, LinkId, NodeId, OpId, RoomId, Seq, WriterId};
+pub use refusal::Refusal;
+pub use time::{Hlc, Timestamp, WallTime};

@@ -1,0 +1,2 @@
+//! The `peersync` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The server binary's parts (in progress).

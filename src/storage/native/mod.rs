@@ -1,0 +1,1 @@
+//! redb, the embedded default of the server (in progress).

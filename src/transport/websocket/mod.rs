@@ -1,0 +1,1 @@
+//! WebSocket byte streams (in progress).

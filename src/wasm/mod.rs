@@ -1,0 +1,1 @@
+//! JavaScript bindings: convert and forward, nothing else (in progress).
