@@ -40,7 +40,10 @@ impl Engine {
         let log = self.replica.log();
         match frame {
             Frame::Vector { entries, last } => self.gossip.on_vector(now, link, entries, last, log),
-            Frame::Digest(digest) => self.gossip.on_digest(now, link, digest, log),
+            Frame::Digest(digest) => {
+                self.tell_voids(now, link);
+                self.gossip.on_digest(now, link, digest, self.replica.log(), self.journal.marks());
+            }
             Frame::Want(want) => self.gossip.on_want(link, want, log),
             Frame::Done => self.gossip.on_done(link),
             Frame::Ack { persisted, marks } => self.on_ack(link, persisted, &marks),
@@ -67,16 +70,20 @@ impl Engine {
         if self.gossip.is_pinned(link) {
             self.wall.follow(now, hello.wall);
         }
-        if self.config.backend {
-            // Before any persisted mark, so that the author never takes a void for a safe operation.
-            let voids: Vec<_> = self.replica.voids_of(hello.author).take(MAX_VOIDS_TOLD).collect();
-            for (id, reason) in voids {
-                self.send_refused(now, link, id, reason);
-            }
-        }
         let peer = PeerHello { author: hello.author, persists: hello.persists };
         self.gossip.on_hello(now, link, peer, hello.digest, self.replica.log(), self.journal.marks());
+        self.tell_voids(now, link);
         Ok(())
+    }
+
+    /// Voids that their author has not issued again. Goes out before any persisted mark that covers them (marks wait
+    /// for the flush), so that the author never takes a void for a safe operation.
+    fn tell_voids(&mut self, now: Timestamp, link: LinkId) {
+        let Some((_, Some(hello))) = self.gossip.peer(link).filter(|_| self.config.backend) else { return };
+        let voids: Vec<_> = self.replica.voids_of(hello.author).take(MAX_VOIDS_TOLD).collect();
+        for (id, reason) in voids {
+            self.send_refused(now, link, id, reason);
+        }
     }
 
     fn on_items(&mut self, now: Timestamp, link: LinkId, items: Vec<Item>) -> Result<(), Refusal> {
@@ -227,9 +234,11 @@ impl Engine {
         }
         match refused.reason {
             // The backend kept only the header: the payload goes again, stamped by a corrected clock.
-            Refusal::ClockAhead | Refusal::ClockGap | Refusal::OriginBeyondDeps | Refusal::DeleteBeyondDeps
-                if self.gossip.is_pinned(link) =>
-            {
+            Refusal::ClockAhead | Refusal::ClockGap | Refusal::OriginBeyondDeps | Refusal::DeleteBeyondDeps => {
+                if !self.gossip.is_pinned(link) {
+                    // Another client saw the backend's void first; the backend itself will say so.
+                    return;
+                }
                 if refused.reason == Refusal::ClockAhead {
                     self.wall.follow(now, refused.wall);
                     self.replica.reset_clock();

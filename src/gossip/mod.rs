@@ -150,9 +150,7 @@ impl Gossip {
         session.hello = Some(hello);
         session.note_traffic(now);
         // After a reconnect an author must learn what became durable in the meantime.
-        for (writer, seq) in persisted.iter().filter(|(writer, _)| log.author(**writer) == Some(hello.author)) {
-            session.owe_persisted(OpId { writer: *writer, seq: *seq });
-        }
+        session.owe_marks_of_author(log, persisted);
         let mut frames = Vec::new();
         if digest == log.digest() {
             session.peer_is_equal(log);
@@ -189,9 +187,17 @@ impl Gossip {
         }
     }
 
-    /// A repeated digest: differing replicas exchange vectors.
-    pub fn on_digest(&mut self, now: Timestamp, link: LinkId, digest: Hash, log: &dyn OpSource) {
+    /// A repeated digest: differing replicas exchange vectors. Marks are repeated with it, in case they were lost.
+    pub fn on_digest(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        digest: Hash,
+        log: &dyn OpSource,
+        persisted: &BTreeMap<WriterId, Seq>,
+    ) {
         let Some(session) = self.links.get_mut(&link) else { return };
+        session.owe_marks_of_author(log, persisted);
         if digest == log.digest() {
             // Nothing can be missing, even if the peer's own word for it was lost.
             session.peer_done = true;

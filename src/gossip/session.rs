@@ -33,6 +33,8 @@ pub(crate) struct Session {
     /// Indices given to writers on the way out, and learnt on the way in.
     out_index: BTreeMap<WriterId, WriterIndex>,
     out_writers: Vec<WriterId>,
+    /// Writers whose introduction the peer has, as far as this side knows.
+    introduced: BTreeSet<WriterId>,
     in_index: BTreeMap<WriterIndex, (WriterId, AuthorId)>,
     in_writers: BTreeMap<WriterId, WriterIndex>,
     /// Every operation up to here the peer has, or was sent.
@@ -69,6 +71,7 @@ impl Session {
             hello_deadline: now.plus(HELLO_TIMEOUT_MS),
             out_index: BTreeMap::new(),
             out_writers: Vec::new(),
+            introduced: BTreeSet::new(),
             in_index: BTreeMap::new(),
             in_writers: BTreeMap::new(),
             peer_has: BTreeMap::new(),
@@ -111,6 +114,8 @@ impl Session {
         };
         let forks = vector.iter().filter(|entry| forked(entry)).map(|entry| entry.writer).collect();
         self.peer_has = vector.into_iter().map(|entry| (entry.writer, entry.seq)).collect();
+        // A peer that sends its vector again may have missed introductions.
+        self.introduced.clear();
         self.ready = true;
         self.cursor = 0;
         self.done_owed = Some(log.len());
@@ -167,6 +172,7 @@ impl Session {
         if want.full {
             self.full.insert(want.writer);
         }
+        self.introduced.clear();
         self.peer_has.insert(want.writer, want.from.saturating_sub(1));
         if let Some(index) = log.index_of(OpId { writer: want.writer, seq: want.from.max(1) }) {
             self.cursor = self.cursor.min(index);
@@ -215,12 +221,11 @@ impl Session {
             return;
         }
         for writer in op.header.deps.iter().map(|dep| dep.writer).chain([id.writer]) {
-            if !self.out_index.contains_key(&writer)
+            if !self.introduced.contains(&writer)
                 && let Some(author) = log.author(writer)
             {
-                let index = self.out_index.len() as WriterIndex;
-                self.out_index.insert(writer, index);
-                self.out_writers.push(writer);
+                let index = self.index_for(writer);
+                self.introduced.insert(writer);
                 Frame::put_introduce(frame, index, writer, author);
             }
         }
@@ -229,6 +234,17 @@ impl Session {
         if Frame::put_compact(frame, op, previous, index_of).is_err() {
             Frame::put_full(frame, op);
         }
+    }
+
+    /// A writer keeps its index for the whole session.
+    fn index_for(&mut self, writer: WriterId) -> WriterIndex {
+        if let Some(index) = self.out_index.get(&writer) {
+            return *index;
+        }
+        let index = self.out_writers.len() as WriterIndex;
+        self.out_index.insert(writer, index);
+        self.out_writers.push(writer);
+        index
     }
 
     // ---- acknowledging ----
@@ -240,6 +256,14 @@ impl Session {
 
     pub(crate) fn owe_persisted(&mut self, id: OpId) {
         raise(&mut self.persisted_owed, id);
+    }
+
+    /// Every durable position of the peer's author.
+    pub(crate) fn owe_marks_of_author(&mut self, log: &dyn OpSource, persisted: &BTreeMap<WriterId, Seq>) {
+        let Some(hello) = self.hello else { return };
+        for (writer, seq) in persisted.iter().filter(|(writer, _)| log.author(**writer) == Some(hello.author)) {
+            self.owe_persisted(OpId { writer: *writer, seq: *seq });
+        }
     }
 
     /// Marks that are due, as frames. A persisted mark makes the received one superfluous.

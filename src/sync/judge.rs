@@ -96,8 +96,11 @@ fn judge_reissue(log: &Log, header: &Header, payload: &[u8]) -> Result<Option<Up
     let (seq, kind, inner) = reissued(payload).ok_or(Refusal::BadPayload)?;
     let original = log.entry(crate::base::OpId { writer: header.writer, seq }).ok_or(Refusal::BadPayload)?;
     let same = original.op.header.kind == kind && original.op.header.payload_hash == hash(inner);
-    if !same || kind != Kind::YJS {
+    if !same || kind == Kind::REISSUE {
         return Err(Refusal::BadPayload);
+    }
+    if kind != Kind::YJS {
+        return Ok(None);
     }
     let own = header.writer.yjs_client_id(header.room, header.author);
     let before = log.clock_after(header.writer, header.seq - 1);

@@ -129,7 +129,12 @@ impl Log {
         heads.filter(|head| self.covered(writer, &[], head.writer) < head.seq).collect()
     }
 
-    /// Voided operations of an author, with their reasons, ascending.
+    /// A voided operation's payload took effect by a reissue.
+    pub(crate) fn settle_void(&mut self, id: OpId) {
+        self.voids.remove(&id);
+    }
+
+    /// Voided operations of an author that were not issued again, with their reasons, ascending.
     pub(crate) fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
         let own = self.voids.iter().filter(move |id| self.author(id.writer) == Some(author));
         own.filter_map(|id| Some((*id, self.entry(*id)?.void?)))

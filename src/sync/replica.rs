@@ -293,17 +293,17 @@ impl Replica {
         Ok(unmet.map(Dep::id))
     }
 
-    /// What the head of a chain of waiting operations waits for.
+    /// What a chain of waiting operations waits for in the end: the first that is not here at all.
     fn root_of(&self, mut missing: OpId) -> OpId {
         for _ in 0..MAX_WAITING {
-            let Some((op, _)) = self.waiting.ops.get(&missing) else { break };
-            match self.missing(op) {
-                Ok(Some(next)) => missing = next,
+            missing.seq = missing.seq.min(self.log.head(missing.writer) + 1);
+            let waits = self.waiting.ops.get(&missing).map(|(op, _)| self.missing(op));
+            match waits {
+                Some(Ok(Some(next))) => missing = next,
                 _ => break,
             }
         }
-        let head = self.log.head(missing.writer);
-        OpId { writer: missing.writer, seq: missing.seq.min(head + 1) }
+        missing
     }
 
     fn deliver(&mut self, op: Op, hash: Hash, wall: WallTime) -> Vec<Delivery> {
@@ -332,11 +332,14 @@ impl Replica {
     fn place(&mut self, mut op: Op, hash: Hash, wall: Option<WallTime>) -> Delivery {
         let id = op.header.id();
         let ahead = |wall: WallTime| op.header.hlc.millis() > wall.0.saturating_add(MAX_CLOCK_AHEAD_MS);
-        let void = if self.policy.backend && wall.is_some_and(ahead) {
+        let void = if self.policy.backend && wall.is_some_and(ahead) && is_merged_by_clock(&op) {
             op.payload = None;
             Some(Refusal::ClockAhead)
         } else {
             let Verdict { void, clock, low_surrogates, roots, apply } = judge(&self.log, &op);
+            if let Some((seq, ..)) = reissued_of(&op).filter(|_| void.is_none()) {
+                self.log.settle_void(OpId { seq, ..id });
+            }
             if apply && id.writer != self.author.writer {
                 self.merge(&op, id, &roots, !low_surrogates.is_empty());
             }
@@ -613,7 +616,7 @@ impl Replica {
         }
     }
 
-    /// Operations of an author whose payload has no effect here, and why.
+    /// Operations of an author whose payload has no effect here and was not issued again, and why.
     pub fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
         self.log.voids_of(author)
     }
@@ -675,6 +678,16 @@ struct Unlinked;
 const RECORD_OP: u8 = 0;
 const RECORD_PROOF: u8 = 1;
 
+/// Whether a stamp decides anything: Yjs never looks at it, so that a wrong clock must not cost anyone their text.
+fn is_merged_by_clock(op: &Op) -> bool {
+    let kind = reissued_of(op).map_or(op.header.kind, |(_, kind, _)| kind);
+    kind != Kind::YJS
+}
+
+fn reissued_of(op: &Op) -> Option<(Seq, Kind, &[u8])> {
+    op.payload.as_deref().filter(|_| op.header.kind == Kind::REISSUE).and_then(reissued)
+}
+
 /// The parts of a reissue's payload: original position, kind, bytes.
 pub(crate) fn reissued(payload: &[u8]) -> Option<(Seq, Kind, &[u8])> {
     let mut reader = Reader::new(payload);
@@ -729,3 +742,6 @@ impl std::fmt::Debug for Replica {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,6 +59,7 @@ struct Node {
     /// Tokens typed in this incarnation, by the operation they travel in.
     typed: Vec<(u64, String)>,
     woken_at: Option<u64>,
+    counted: BTreeMap<peersync::base::Refusal, u64>,
 }
 
 pub struct World {
@@ -151,7 +152,7 @@ impl World {
         let skew = if backend || self.chance(50) { 0 } else { self.below(7_200_000) as i64 - 3_600_000 };
         let wall = WallTime((WALL + self.now).saturating_add_signed(skew));
         engine.handle_input(Timestamp(self.now), Input::Wall(wall)).unwrap();
-        Node { engine, author, incarnation, skew, disk, in_store: BTreeMap::new(), typed: Vec::new(), woken_at: None }
+        Node { engine, author, incarnation, skew, disk, in_store: BTreeMap::new(), typed: Vec::new(), woken_at: None, counted: BTreeMap::new() }
     }
 
     pub fn run(mut self) -> Report {
@@ -326,6 +327,9 @@ impl World {
             let safe = self.nodes[node].typed.iter().filter(|(at, _)| *at <= seq).map(|(_, token)| token.clone());
             self.acked.extend(safe);
         }
+        if let Event::Counted { reason, .. } = event {
+            *self.nodes[node].counted.entry(reason).or_default() += 1;
+        }
         if let Event::Refused { seq, reason } = event {
             panic!("seed {}: node {node}: honest operation {seq} refused: {reason:?}", self.seed);
         }
@@ -398,6 +402,25 @@ impl World {
         }
     }
 
+    /// What each replica holds, for the reader of a failure.
+    fn describe(&self) {
+        use peersync::wire::OpSource;
+        for (index, node) in self.nodes.iter().enumerate() {
+            let heads = node.engine.replica().log().vector();
+            let heads: Vec<String> = heads.iter().map(|(writer, seq, hash)| format!("{writer:?}:{seq}:{hash:?}")).collect();
+            let friends: Vec<usize> =
+                self.links.of(index).iter().filter_map(|end| self.links.peer(*end)).map(|end| end.node).collect();
+            println!(
+                "node {index}.{} skew {} friends {friends:?} waiting {} own {:?} {:?} heads {heads:?}",
+                node.incarnation,
+                node.skew,
+                node.engine.replica().waiting(),
+                node.engine.replica().writer(),
+                node.counted,
+            );
+        }
+    }
+
     fn check(&mut self) {
         let seed = self.seed;
         let expected = self.nodes[1].engine.replica();
@@ -406,6 +429,9 @@ impl World {
         for (index, node) in self.nodes.iter().enumerate() {
             let engine = &node.engine;
             assert_eq!(engine.stats().apply_failures, 0, "seed {seed}: node {index}");
+            if expected_digest(engine) != digest {
+                self.describe();
+            }
             assert_eq!(expected_digest(engine), digest, "seed {seed}: node {index} has other operations");
             if index > 0 {
                 assert_eq!(engine.replica().state_hash(), state, "seed {seed}: node {index} (skew {})", node.skew);

@@ -1,0 +1,348 @@
+//! Judging, ordering, voids and equivocation, one rule a test.
+
+use super::*;
+use crate::base::Ed25519;
+
+const WALL: WallTime = WallTime(1_760_000_000_000);
+
+fn room() -> RoomId {
+    RoomId::open("test")
+}
+
+fn client(seed: u8) -> Replica {
+    let policy = Policy { backend: false, documents: true };
+    Replica::new(room(), policy, WriterId(u64::from(seed)), Box::new(Ed25519::from_seed([seed; 32])))
+}
+
+fn backend() -> Replica {
+    let policy = Policy { backend: true, documents: false };
+    Replica::new(room(), policy, WriterId(99), Box::new(Ed25519::from_seed([99; 32])))
+}
+
+/// Types `text` at `at` and answers the signed operation.
+fn typed(replica: &mut Replica, at: u32, text: &str) -> Op {
+    replica.insert("n", at, text, None).unwrap();
+    let id = replica.commit(WALL)[0].id;
+    replica.log.entry(id).unwrap().op.clone()
+}
+
+fn give(to: &mut Replica, op: &Op) -> Outcome {
+    to.receive(op.clone(), WALL, false)
+}
+
+fn delivered(outcome: &Outcome) -> Vec<Option<Refusal>> {
+    match outcome {
+        Outcome::Delivered(list) => list.iter().map(|delivery| delivery.void).collect(),
+        other => panic!("not delivered: {other:?}"),
+    }
+}
+
+/// Signs a header like `op`'s with another payload, as a hostile author would.
+fn forge(op: &Op, seed: u8, payload: Vec<u8>) -> Op {
+    let mut header = op.header.clone();
+    header.payload_len = payload.len() as u32;
+    header.payload_hash = hash(&payload);
+    Op::sign(header, payload, &Ed25519::from_seed([seed; 32]))
+}
+
+fn own_client_id(op: &Op) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_uvarint(&mut bytes, op.header.writer.yjs_client_id(room(), op.header.author));
+    bytes
+}
+
+#[test]
+fn g3_an_operation_counts_once() {
+    let (mut a, mut b) = (client(1), client(2));
+    let op = typed(&mut a, 0, "x");
+    assert_eq!(delivered(&give(&mut b, &op)), [None]);
+    assert_eq!(give(&mut b, &op), Outcome::Known);
+    assert_eq!(b.text("n"), "x");
+}
+
+#[test]
+fn g5_operations_wait_for_predecessor_and_deps() {
+    let (mut a, mut b, mut c) = (client(1), client(2), client(3));
+    let (first, second) = (typed(&mut a, 0, "1"), typed(&mut a, 1, "2"));
+    give(&mut b, &first);
+    give(&mut b, &second);
+    let third = typed(&mut b, 2, "3");
+    assert_eq!(give(&mut c, &third), Outcome::Waiting { missing: OpId { writer: WriterId(1), seq: 1 } });
+    assert!(matches!(give(&mut c, &second), Outcome::Waiting { .. }));
+    assert_eq!(c.text("n"), "");
+    assert_eq!(delivered(&give(&mut c, &first)).len(), 3);
+    assert_eq!(c.text("n"), "123");
+    assert_eq!(c.state_hash(), b.state_hash());
+}
+
+#[test]
+fn r1_a_wrong_signature_is_refused() {
+    let mut op = typed(&mut client(1), 0, "x");
+    op.signature.0[5] ^= 1;
+    assert_eq!(give(&mut client(2), &op), Outcome::Refused(Refusal::BadSignature));
+}
+
+#[test]
+fn r2_a_writer_belongs_to_its_first_author() {
+    let (mut a, mut b) = (client(1), client(2));
+    give(&mut b, &typed(&mut a, 0, "x"));
+    let op = typed(&mut a, 1, "y");
+    let thief = Ed25519::from_seed([9; 32]);
+    let header = Header { author: thief.author(), ..op.header.clone() };
+    let stolen = Op::sign(header, op.payload.clone().unwrap(), &thief);
+    assert_eq!(give(&mut b, &stolen), Outcome::Refused(Refusal::WrongAuthor));
+}
+
+#[test]
+fn r3_an_operation_of_another_room_is_refused() {
+    let policy = Policy { backend: false, documents: true };
+    let other = RoomId::open("other");
+    let mut b = Replica::new(other, policy, WriterId(2), Box::new(Ed25519::from_seed([2; 32])));
+    let op = typed(&mut client(1), 0, "x");
+    assert_eq!(give(&mut b, &op), Outcome::Refused(Refusal::WrongRoom));
+}
+
+#[test]
+fn r4_a_payload_that_is_not_the_signed_one_is_refused() {
+    let mut op = typed(&mut client(1), 0, "x");
+    op.payload.as_mut().unwrap().push(0);
+    assert_eq!(give(&mut client(2), &op), Outcome::Refused(Refusal::BadPayload));
+}
+
+#[test]
+fn r5_a_stamp_out_of_range_is_refused_and_extremes_do_no_harm() {
+    for hlc in [Hlc(u64::MAX), Hlc::new(Hlc::MAX_MILLIS + 1, 0)] {
+        let op = typed(&mut client(1), 0, "x");
+        let header = Header { hlc, ..op.header.clone() };
+        let signed = Op::sign(header, op.payload.clone().unwrap(), &Ed25519::from_seed([1; 32]));
+        assert_eq!(give(&mut client(2), &signed), Outcome::Refused(Refusal::ClockOutOfRange));
+    }
+    let mut b = client(2);
+    let op = typed(&mut client(1), 0, "x");
+    let header = Header { hlc: Hlc::new(Hlc::MAX_MILLIS, u16::MAX), ..op.header.clone() };
+    let far = Op::sign(header, op.payload.clone().unwrap(), &Ed25519::from_seed([1; 32]));
+    assert_eq!(delivered(&give(&mut b, &far)), [None]);
+    // D9: nobody's clock is dragged along.
+    assert!(typed(&mut b, 0, "y").header.hlc.millis() <= WALL.0 + 1);
+}
+
+#[test]
+fn r6_a_void_counts_only_from_the_backend() {
+    let mut op = typed(&mut client(1), 0, "x");
+    op.payload = None;
+    assert_eq!(give(&mut client(2), &op), Outcome::Refused(Refusal::UntrustedVoid));
+    let outcome = client(2).receive(op, WALL, true);
+    assert_eq!(delivered(&outcome), [Some(Refusal::ClockAhead)]);
+}
+
+#[test]
+fn y2_foreign_client_ids_are_void_everywhere() {
+    let (mut a, mut b) = (client(1), client(2));
+    let foreign = typed(&mut b, 0, "x").payload.unwrap();
+    let op = forge(&typed(&mut a, 0, "y"), 1, foreign);
+    for mut replica in [client(3), backend()] {
+        assert_eq!(delivered(&give(&mut replica, &op)), [Some(Refusal::ForeignClientId)]);
+        assert_eq!(replica.text("n"), "");
+    }
+}
+
+#[test]
+fn y3_client_ids_of_two_to_the_53_are_void() {
+    let mut payload = vec![1, 1];
+    put_uvarint(&mut payload, 1 << 53);
+    payload.extend_from_slice(&[0, 4, 1, 1, b'n', 1, b'x', 0]);
+    let op = forge(&typed(&mut client(1), 0, "y"), 1, payload);
+    assert_eq!(delivered(&give(&mut client(2), &op)), [Some(Refusal::ClientIdTooLarge)]);
+}
+
+#[test]
+fn y8_deletes_reach_only_what_the_deps_cover() {
+    let (mut a, mut b, mut c) = (client(1), client(2), client(3));
+    let victim = typed(&mut b, 0, "precious");
+    give(&mut c, &victim);
+    // The attacker has not named the victim's operation, and reaches for its future text as well.
+    for range in [[0u8, 8], [8, 100]] {
+        let mut payload = vec![0, 1];
+        payload.extend_from_slice(&own_client_id(&victim));
+        payload.extend_from_slice(&[1, range[0], range[1]]);
+        let op = forge(&typed(&mut a, 0, "y"), 1, payload);
+        let mut d = client(4);
+        give(&mut d, &victim);
+        assert_eq!(delivered(&give(&mut d, &op)), [Some(Refusal::DeleteBeyondDeps)]);
+        assert_eq!(d.text("n"), "precious");
+        a = client(1);
+    }
+    // An honest one who has seen it may.
+    give(&mut a, &victim);
+    a.delete("n", 0, 3).unwrap();
+    let id = a.commit(WALL)[0].id;
+    let op = a.log.entry(id).unwrap().op.clone();
+    assert_eq!(delivered(&give(&mut c, &op)), [None]);
+    assert_eq!(c.text("n"), "cious");
+}
+
+#[test]
+fn y9_origins_reach_only_what_the_deps_cover() {
+    let (mut a, mut b) = (client(1), client(2));
+    let first = typed(&mut b, 0, "x");
+    give(&mut a, &first);
+    let mut op = typed(&mut a, 1, "y");
+    op.header.deps.clear();
+    let op = Op::sign(op.header.clone(), op.payload.clone().unwrap(), &Ed25519::from_seed([1; 32]));
+    let mut c = client(3);
+    give(&mut c, &first);
+    assert_eq!(delivered(&give(&mut c, &op)), [Some(Refusal::OriginBeyondDeps)]);
+}
+
+#[test]
+fn y10_own_structs_continue_without_gap_or_overlap() {
+    let mut a = client(1);
+    let first = typed(&mut a, 0, "x");
+    let mut b = client(2);
+    let gap = forge(&first, 1, [&[1, 1], own_client_id(&first).as_slice(), &[5, 4, 1, 1, b'n', 1, b'x', 0]].concat());
+    assert_eq!(delivered(&give(&mut b, &gap)), [Some(Refusal::ClockGap)]);
+    assert_eq!(b.text("n"), "");
+}
+
+#[test]
+fn y11_a_struct_may_not_cut_a_surrogate_pair() {
+    let (mut a, mut b) = (client(1), client(2));
+    let face = typed(&mut b, 0, "\u{1f600}");
+    give(&mut a, &face);
+    let honest = typed(&mut a, 0, "y");
+    // Insert after the first half: origin = clock 0 of the victim's two-unit character.
+    let mut payload = vec![1, 1];
+    payload.extend_from_slice(&own_client_id(&honest));
+    payload.extend_from_slice(&[0, 0x84]);
+    payload.extend_from_slice(&own_client_id(&face));
+    payload.extend_from_slice(&[0, 1, b'!', 0]);
+    let mut c = client(3);
+    give(&mut c, &face);
+    assert_eq!(delivered(&give(&mut c, &forge(&honest, 1, payload))), [Some(Refusal::BadUpdate)]);
+    assert_eq!(c.text("n"), "\u{1f600}");
+}
+
+#[test]
+fn v1_a_backend_voids_a_stamp_far_ahead_and_the_reissue_counts() {
+    let (mut a, mut server) = (client(1), backend());
+    let late = a.make(Kind::RECORDS, b"patch".to_vec(), WallTime(WALL.0 + 3_600_000));
+    let op = a.log.entry(late.id).unwrap().op.clone();
+    assert_eq!(delivered(&give(&mut server, &op)), [Some(Refusal::ClockAhead)]);
+    assert_eq!(server.log.entry(late.id).unwrap().op.payload, None);
+    assert_eq!(server.voids_of(a.signer.author()).count(), 1);
+    a.reset_clock();
+    let again = a.reissue(late.id.seq, WALL).unwrap();
+    let op = a.log.entry(again.id).unwrap().op.clone();
+    assert_eq!(delivered(&give(&mut server, &op)), [None]);
+    assert_eq!(server.voids_of(a.signer.author()).count(), 0);
+    // Text is not merged by clock: a wrong clock costs nobody their words.
+    a.insert("n", 0, "x", None).unwrap();
+    let id = a.commit(WallTime(WALL.0 + 3_600_000))[0].id;
+    let op = a.log.entry(id).unwrap().op.clone();
+    assert_eq!(delivered(&give(&mut server, &op)), [None]);
+}
+
+#[test]
+fn v2_a_reissue_must_be_of_the_same_bytes() {
+    let mut a = client(1);
+    let first = typed(&mut a, 0, "x");
+    let second = typed(&mut a, 1, "y");
+    let mut payload = vec![1, Kind::YJS.0];
+    payload.extend_from_slice(second.payload.as_ref().unwrap());
+    let mut header = second.header.clone();
+    header.kind = Kind::REISSUE;
+    let mut b = client(2);
+    give(&mut b, &first);
+    let op = forge(&Op { header, ..second }, 1, payload);
+    assert_eq!(delivered(&give(&mut b, &op)), [Some(Refusal::BadPayload)]);
+}
+
+/// Two operations of one writer at one position, and a third that follows the second.
+fn fork() -> (Op, Op) {
+    let (mut one, mut two) = (client(1), client(1));
+    (typed(&mut one, 0, "one"), typed(&mut two, 0, "two"))
+}
+
+#[test]
+fn q1_of_two_operations_at_one_position_the_smaller_hash_counts_in_any_order() {
+    let (one, two) = fork();
+    let winner = if one.header.hash() < two.header.hash() { "one" } else { "two" };
+    for order in [[&one, &two], [&two, &one]] {
+        let mut replica = client(5);
+        give(&mut replica, order[0]);
+        assert!(matches!(give(&mut replica, order[1]), Outcome::Equivocation { .. }));
+        assert_eq!(replica.text("n"), winner);
+        assert!(replica.is_forked(WriterId(1)));
+        assert_eq!(replica.proofs.len(), 1);
+        // Seen again, either is known.
+        assert_eq!(give(&mut replica, &one), Outcome::Known);
+        assert_eq!(give(&mut replica, &two), Outcome::Known);
+    }
+}
+
+#[test]
+fn q2_others_edits_survive_an_equivocation_and_everyone_agrees() {
+    let (one, two) = fork();
+    let mut results = Vec::new();
+    for order in [[&one, &two], [&two, &one]] {
+        let mut b = client(2);
+        let own = typed(&mut b, 0, "honest ");
+        for op in order {
+            give(&mut b, op);
+        }
+        let mut c = client(3);
+        give(&mut c, &two);
+        give(&mut c, &own);
+        give(&mut c, &one);
+        assert_eq!(b.state_hash(), c.state_hash());
+        assert!(b.text("n").contains("honest "));
+        results.push(b.text("n"));
+    }
+    assert_eq!(results[0], results[1]);
+}
+
+#[test]
+fn q3_a_rebuilt_room_is_restored_from_its_records() {
+    let (one, two) = fork();
+    let mut b = client(2);
+    typed(&mut b, 0, "honest ");
+    give(&mut b, &one);
+    give(&mut b, &two);
+    let mut records = b.proof_records();
+    records.extend(b.delivery_order().map(|id| b.record(id)));
+    let mut copy = client(3);
+    for record in &records {
+        copy.restore(record).unwrap();
+    }
+    assert_eq!(copy.state_hash(), b.state_hash());
+    assert!(copy.is_forked(WriterId(1)));
+    for cut in [0, 1, records[0].len() / 2] {
+        assert!(client(4).restore(&records[0][..cut]).is_err());
+    }
+}
+
+#[test]
+fn t2_an_edit_larger_than_a_payload_becomes_several_operations() {
+    let (mut a, mut b) = (client(1), client(2));
+    let long = "0123456789".repeat(20_000);
+    a.insert("n", 0, &long, None).unwrap();
+    let made = a.commit(WALL);
+    assert!(made.len() >= 3);
+    for delivery in made {
+        let op = a.log.entry(delivery.id).unwrap().op.clone();
+        assert_eq!(delivered(&give(&mut b, &op)), [None]);
+    }
+    assert_eq!(b.text("n"), long);
+}
+
+#[test]
+fn r7_waiting_is_bounded() {
+    let mut a = client(1);
+    let ops: Vec<Op> = (0..MAX_WAITING as u32 + 3).map(|at| typed(&mut a, at, "x")).collect();
+    let mut server = backend();
+    let refused = ops.iter().skip(1).map(|op| give(&mut server, op)).filter(|outcome| {
+        *outcome == Outcome::Refused(Refusal::WaitingFull)
+    });
+    assert_eq!(refused.count(), 2);
+    assert_eq!(delivered(&give(&mut server, &ops[0])).len(), MAX_WAITING + 1);
+}
