@@ -46,8 +46,9 @@ pub(super) fn open(dir: &Path) -> Result<StoreFile, StoreError> {
 
 impl StoreFile {
     fn new(file: File, dir: &Path, unpublished: Option<PathBuf>) -> Result<Self, StoreError> {
+        let lock = file.try_clone().map_err(|e| failed("use a file in", dir, &e))?;
         let backend = FileBackend::new(file).map_err(|e| StoreError::Io(e.to_string()))?;
-        Ok(Self { disk: Arc::new(FileDisk(backend)), dir: dir.to_owned(), unpublished })
+        Ok(Self { disk: Arc::new(FileDisk { backend, lock }), dir: dir.to_owned(), unpublished })
     }
 
     /// Gives a new store, now whole, its name, durably.
@@ -103,26 +104,36 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
 
 /// A file, with the positional reads and writes that redb has for each platform.
 #[derive(Debug)]
-struct FileDisk(FileBackend);
+struct FileDisk {
+    backend: FileBackend,
+    lock: File,
+}
+
+impl Drop for FileDisk {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a process forked just now, until that closes its copy.
+        _ = self.lock.unlock();
+    }
+}
 
 impl Disk for FileDisk {
     fn size(&self) -> io::Result<u64> {
-        self.0.len()
+        self.backend.len()
     }
 
     fn resize(&self, size: u64) -> io::Result<()> {
-        self.0.set_len(size)
+        self.backend.set_len(size)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
+        self.backend.read(offset, out)
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write(offset, bytes)
+        self.backend.write(offset, bytes)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.backend.sync_data()
     }
 }
