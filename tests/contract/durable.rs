@@ -75,7 +75,8 @@ fn crash_child_process() {
     let store = RedbStore::open(Path::new(&dir)).unwrap();
     let mut lens: Vec<_> = (0..ROOMS).map(|n| all(&store, n).len() as u64).collect();
     loop {
-        let pending = (0..ROOMS).map(|n| store.commit(vec![append(n, lens[usize::from(n)], &entry(n, lens[usize::from(n)]))]));
+        let pending =
+            (0..ROOMS).map(|n| store.commit(vec![append(n, lens[usize::from(n)], &entry(n, lens[usize::from(n)]))]));
         assert!(block_on(join_all(pending)).iter().all(Result::is_ok));
         for (n, len) in lens.iter_mut().enumerate() {
             *len += 1;

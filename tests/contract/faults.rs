@@ -76,7 +76,8 @@ fn st10_a_full_disk_acknowledges_nothing_and_recovers() {
             assert!(writes > 3, "a commit takes more than {writes} writes");
             return;
         }
-        let full = |result: &Result<_, _>| matches!(result, Ok(()) | Err(StoreError::Full(_) | StoreError::Hole { .. }));
+        let full =
+            |result: &Result<_, _>| matches!(result, Ok(()) | Err(StoreError::Full(_) | StoreError::Hole { .. }));
         assert!(results.iter().all(full), "{results:?}");
         disk.fail(Faults::default());
         commit(&store, vec![append(1, 1, &[1; 5000]), append(1, 2, &[2; 5000])]).unwrap();

@@ -46,7 +46,8 @@ contract! {
 
 fn st1_a_commit_is_all_or_nothing(store: Shared) {
     commit(&*store, vec![append(1, 0, b"old"), meta("a", Some(b"old"))]).unwrap();
-    let failing = vec![append(1, 0, b"new"), truncate(2, 0), meta("a", None), append(2, 0, b"x"), append(3, 1, b"hole")];
+    let failing =
+        vec![append(1, 0, b"new"), truncate(2, 0), meta("a", None), append(2, 0, b"x"), append(3, 1, b"hole")];
     assert!(matches!(commit(&*store, failing), Err(StoreError::Hole { index: 1, len: 0, .. })));
     assert_eq!(all(&*store, 1), [b"old"]);
     assert!(all(&*store, 2).is_empty());
@@ -158,14 +159,16 @@ fn st6_meta_is_set_and_removed(store: Shared) {
 
 fn st7_any_bytes_are_kept(store: Shared) {
     let huge = Rng(7).bytes(0).into_iter().chain((0..1 << 20).map(|i: u32| (i * 31) as u8)).collect::<Vec<_>>();
-    commit(&*store, vec![append(1, 0, b""), append(1, 1, &huge), append(1, 2, &[0; 4096]), meta("a", Some(&huge))]).unwrap();
+    commit(&*store, vec![append(1, 0, b""), append(1, 1, &huge), append(1, 2, &[0; 4096]), meta("a", Some(&huge))])
+        .unwrap();
     assert_eq!(all(&*store, 1), [vec![], huge.clone(), vec![0; 4096]]);
     assert_eq!(block_on(store.meta("a")).unwrap(), Some(huge));
 }
 
 fn st7_an_empty_commit_is_fine(store: Shared) {
     commit(&*store, vec![]).unwrap();
-    let results = block_on(join_all([store.commit(vec![]), store.commit(vec![append(1, 0, b"x")]), store.commit(vec![])]));
+    let results =
+        block_on(join_all([store.commit(vec![]), store.commit(vec![append(1, 0, b"x")]), store.commit(vec![])]));
     assert!(results.iter().all(Result::is_ok));
     assert_eq!(all(&*store, 1), [b"x"]);
 }

@@ -163,7 +163,9 @@ impl<E: Into<redb::Error>> From<E> for Failure {
         let text = error.to_string();
         match error {
             redb::Error::Io(io) => Self { error: io_error(io.kind(), text), reopen: true },
-            redb::Error::PreviousIo | redb::Error::LockPoisoned(_) => Self { error: StoreError::Io(text), reopen: true },
+            redb::Error::PreviousIo | redb::Error::LockPoisoned(_) => {
+                Self { error: StoreError::Io(text), reopen: true }
+            }
             redb::Error::DatabaseAlreadyOpen => StoreError::Locked.into(),
             redb::Error::ValueTooLarge(_) => StoreError::Io(text).into(),
             _ => StoreError::Corrupt(text).into(),

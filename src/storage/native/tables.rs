@@ -7,10 +7,14 @@
 //! | `entries` | room, index u64 BE | check, entry |
 //! | `meta` | key | check, value |
 //!
-//! A check is the first 8 bytes of a hash over key and value. redb verifies its pages only when it repairs a file: without
-//! checks a flipped bit would come back as data, and without lengths a lost page as a shorter room.
+//! A check is the first 8 bytes of a hash over key and value. redb verifies its pages only when it repairs a file:
+//! without checks a flipped bit would come back as data, and without lengths a lost page as a shorter room. What a lost
+//! page of `rooms` or `meta` would hide is looked for when the file is opened.
 
-use redb::{ReadTransaction, ReadableDatabase as _, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{
+    ReadTransaction, ReadableDatabase as _, ReadableTable, ReadableTableMetadata as _, Table, TableDefinition,
+    WriteTransaction,
+};
 
 use super::{
     super::{Entry, SCHEMA_VERSION, StoreError, Write, lengths::Lengths},
@@ -41,8 +45,32 @@ pub(super) fn schema(redb: &redb::Database) -> Result<u32, Failure> {
         Err(_) => return Err(damaged("not a peersync store")),
     };
     let version = about.get(SCHEMA_KEY)?.ok_or_else(|| damaged("no schema version"))?;
-    let version = version.value().try_into().map_err(|_| damaged("no schema version"))?;
-    Ok(u32::from_be_bytes(version))
+    let version = u32::from_be_bytes(version.value().try_into().map_err(|_| damaged("no schema version"))?);
+    if version <= SCHEMA_VERSION {
+        verify(&txn)?;
+    }
+    Ok(version)
+}
+
+/// Looks for rows that are missing from the small tables, where nothing else would tell.
+fn verify(txn: &ReadTransaction) -> Result<(), Failure> {
+    let rooms = txn.open_table(ROOMS)?;
+    let mut count = 0_u64;
+    for row in rooms.iter()? {
+        row?;
+        count += 1;
+    }
+    let meta = txn.open_table(META)?;
+    let mut meta_count = 0_u64;
+    for row in meta.iter()? {
+        let (key, value) = row?;
+        unseal(key.value().as_bytes(), value.value())?;
+        meta_count += 1;
+    }
+    if (count, meta_count) != (rooms.len()?, meta.len()?) {
+        return Err(damaged("rows are missing"));
+    }
+    Ok(())
 }
 
 fn create(redb: &redb::Database) -> Result<(), Failure> {
