@@ -38,3 +38,6 @@ pub const STORE_GROUP_MAX: usize = 1024;
 pub const STORE_GROUP_BYTES: usize = 8 << 20;
 /// Pages of the server's store held in memory, bytes (redb's own default is 1 GiB). Full: the least used go.
 pub const STORE_CACHE_BYTES: usize = 64 << 20;
+/// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
+/// Larger: opened at once, and damage is only found where it is met.
+pub const STORE_VERIFY_BYTES: u64 = 1 << 30;

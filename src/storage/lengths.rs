@@ -38,6 +38,7 @@ impl Lengths {
     }
 
     /// Every room that a commit touched, with its length now.
+    #[cfg(not(wasm_browser))]
     pub(super) fn into_rooms(self) -> BTreeMap<RoomId, u64> {
         self.0
     }

@@ -30,3 +30,25 @@ fn throughput() {
     let seconds = begin.elapsed().as_secs_f64();
     println!("{:.0} commits/s", f64::from(COMMITTERS) * COMMITS_EACH as f64 / seconds);
 }
+
+/// How long a store of 400,000 entries of 600 bytes takes to open, every page verified.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
+fn throughput_of_opening() {
+    let dir = tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let store = RedbStore::open(dir.path()).unwrap();
+    for part in 0..400_u64 {
+        let room = RoomId([(part % 50) as u8; 32]);
+        let writes = (0..1000).map(|i| Write::Append { room, index: part / 50 * 1000 + i, bytes: vec![7; 600] });
+        block_on(store.commit(writes.collect())).unwrap();
+    }
+    drop(store);
+    let megabytes = std::fs::metadata(dir.path().join("peersync.redb")).unwrap().len() >> 20;
+    let begin = Instant::now();
+    let store = RedbStore::open(dir.path()).unwrap();
+    println!("{megabytes} MiB opened in {:.2} s", begin.elapsed().as_secs_f64());
+    let begin = Instant::now();
+    let found = block_on(store.load(RoomId([1; 32]), 0, usize::MAX)).unwrap();
+    println!("{} entries loaded in {:.3} s", found.len(), begin.elapsed().as_secs_f64());
+}

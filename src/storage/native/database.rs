@@ -14,7 +14,10 @@ use super::{
     disk::{Backend, Disk},
     tables,
 };
-use crate::base::{RoomId, limits::STORE_CACHE_BYTES};
+use crate::base::{
+    RoomId,
+    limits::{STORE_CACHE_BYTES, STORE_VERIFY_BYTES},
+};
 
 /// How often a call opens the database again because another thread's call just broke it.
 const OPEN_ATTEMPTS: usize = 3;
@@ -42,9 +45,24 @@ struct Slot {
 
 impl Database {
     /// Opens what is on `disk`, or makes a new database if that is empty.
+    ///
+    /// Reads and verifies every page once, unless there are very many: redb trusts its pages afterwards, and a write
+    /// that runs into a damaged one can abort the process (a panic in a destructor of redb's during a panic).
     pub(super) fn open(disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let redb = open_redb(&disk)?;
-        let schema = guard(|| tables::schema(&redb)).map_err(|failure| failure.error)?;
+        let mut redb = open_redb(&disk)?;
+        let schema = guard(|| {
+            if disk.size().map_err(redb::Error::Io)? <= STORE_VERIFY_BYTES && !redb.check_integrity()? {
+                tracing::warn!("the store's page bookkeeping was wrong and has been rebuilt; no entry was lost");
+            }
+            tables::schema(&redb)
+        });
+        let schema = match schema {
+            Ok(schema) => schema,
+            Err(failure) => {
+                discard(Some(redb));
+                return Err(failure.error);
+            }
+        };
         Ok(Self { slot: RwLock::new(Slot { open: Some(redb), disk: Some(disk) }), schema })
     }
 

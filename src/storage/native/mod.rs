@@ -41,8 +41,8 @@ pub struct RedbStore {
 }
 
 impl RedbStore {
-    /// Opens `dir/peersync.redb`, creating both as needed, readable by this user only. Blocks: after a crash of a
-    /// store of an older layout it may read the whole file.
+    /// Opens `dir/peersync.redb`, creating both as needed, readable by this user only. Blocks while it verifies what
+    /// is there, up to a second or two for a large file (`STORE_VERIFY_BYTES`).
     ///
     /// # Errors
     /// [`StoreError::Locked`] while another store has the file open, [`StoreError::Corrupt`] if it is none of ours,
