@@ -67,8 +67,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Sees every commit that has resolved, and of each commit all or nothing.
     fn load(&self, room: RoomId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>>;
     /// Makes `writes` durable, all or none. Commits are applied in the order in which they were called, polled or
-    /// not; concurrent ones may share one flush to disk (group commit). Resolves only after that flush. An error
-    /// acknowledges nothing: the writes may be kept or not, and making them again is harmless.
+    /// not; concurrent ones may share one flush to disk (group commit). Resolves only after that flush.
+    ///
+    /// [`StoreError::Hole`], [`StoreError::NewerSchema`] and [`StoreError::Closed`] changed nothing. After any other
+    /// error the writes are there or not, as after a crash: make the same commit again (which is harmless unless it
+    /// truncates a room after appending to it), or load what is there.
     ///
     /// Dropping the future does not undo a commit that the store has accepted. A store whose queue is full accepts
     /// later: until then dropping the future withdraws the commit.

@@ -21,7 +21,6 @@ fn st11_damage_is_an_error_or_harmless() {
     // Both as a crash and as a clean close leave it.
     let crashed = disk.image();
     drop(store);
-    println!("{}", history.dumps[120].outline());
     let (mut damaged, mut harmless) = (0, 0);
     for seed in 0..rounds(1500) {
         let mut rng = Rng(seed);

@@ -49,10 +49,13 @@ fn st3_a_failed_flush_takes_no_later_commit_with_it() {
         let disk = Arc::new(SimDisk::default());
         let store = open(&disk);
         disk.fail(Faults { sync: Some(rng.below(30)), ..Faults::default() });
-        for writes in &history.commits {
-            // One flush fails; the second or third attempt must do, whichever part of reopening it hits.
-            let attempts = (0..3).map(|_| commit(&store, writes.clone())).take_while(Result::is_err).count();
-            assert!(attempts < 3, "seed {seed}");
+        for (i, writes) in history.commits.iter().enumerate() {
+            // One flush fails: the second attempt must do, or the third if that hits it while reopening.
+            let errors: Vec<_> = (0..3).map_while(|_| commit(&store, writes.clone()).err()).collect();
+            // What failed may be there, and need not fit a second time.
+            let is_there =
+                matches!(errors.last(), Some(StoreError::Hole { .. })) && dump(&store).unwrap() == history.dumps[i + 1];
+            assert!(errors.len() < 3 || is_there, "seed {seed}: {errors:?}");
         }
         let image = disk.lose_power(&mut rng);
         let found = dump(&open(&Arc::new(SimDisk::with(image)))).unwrap();
