@@ -116,3 +116,18 @@ pub const PERSIST_BATCH_RECORDS: usize = 512;
 pub const PERSIST_RETRY_MS: u64 = 1_000;
 /// Voided operations that an author is told of again when it comes back.
 pub const MAX_VOIDS_TOLD: usize = 1_024;
+// ---- storage ----
+
+/// Commits the server's store holds beyond the life of their futures. Full: a further commit waits in its future, in
+/// order, and dropping that future withdraws it.
+pub const STORE_QUEUE: usize = 1024;
+/// Commits that share one flush to disk: enough that a slow disk keeps up with every session, few enough that one
+/// flush stays short. More wait for the next flush.
+pub const STORE_GROUP_MAX: usize = 1024;
+/// Bytes of the commits that share one flush; a single larger commit goes alone. Bounds what a failed flush undoes.
+pub const STORE_GROUP_BYTES: usize = 8 << 20;
+/// Pages of the server's store held in memory, bytes (redb's own default is 1 GiB). Full: the least used go.
+pub const STORE_CACHE_BYTES: usize = 64 << 20;
+/// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
+/// Larger: opened at once, and damage is only found where it is met.
+pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
