@@ -1,0 +1,23 @@
+// Builds js/dist/: the TypeScript wrapper. Needs pkg/, whose types it imports.
+import { existsSync, rmSync } from 'node:fs';
+import { Refusal, main } from './lib/main.mjs';
+import { at } from './lib/paths.mjs';
+import { run } from './lib/run.mjs';
+import { digest, unlessFresh } from './lib/stamp.mjs';
+import { step } from './lib/step.mjs';
+
+const dist = (...parts) => at('js', 'dist', ...parts);
+const typescript = at('node_modules', 'typescript');
+
+export async function buildJs() {
+  await step('wrapper: compile', () => {
+    if (!existsSync(at('js', 'src', 'index.ts'))) throw new Refusal('js/src/index.ts is missing: there is no wrapper to build.');
+    const made = digest([at('js', 'src'), at('js', 'tsconfig.json'), at('pkg', 'peersync.d.ts'), `${typescript}/package.json`]);
+    return unlessFresh({ stamp: dist('.stamp'), made, outputs: [dist('index.js')] }, async () => {
+      rmSync(dist(), { recursive: true, force: true });
+      await run(process.execPath, [`${typescript}/bin/tsc`, '-p', at('js')]);
+    });
+  });
+}
+
+await main(import.meta.url, buildJs);

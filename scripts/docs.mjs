@@ -1,0 +1,14 @@
+// npm run docs: the API documentation of the crate in target/doc, warnings being errors.
+import path from 'node:path';
+import { main } from './lib/main.mjs';
+import { targetDir } from './lib/paths.mjs';
+import { cargo } from './lib/run.mjs';
+import { step } from './lib/step.mjs';
+import { ensureBuildTools } from './lib/tools.mjs';
+
+await main(import.meta.url, async () => {
+  await ensureBuildTools();
+  await step('cargo doc', () =>
+    cargo(['doc', '--locked', '--no-deps', '--features', 'server', '--document-private-items'], { env: { RUSTDOCFLAGS: '-D warnings' } }));
+  console.log(path.join(targetDir, 'doc', 'peersync', 'index.html'));
+});
