@@ -19,9 +19,9 @@ export function readLibtest(output) {
   return counts;
 }
 
-/** The totals of Node's TAP reporter. */
-export function readTap(output) {
-  const total = (word) => Number(output.match(new RegExp(`^# ${word} (\\d+)$`, 'm'))?.[1] ?? 0);
+/** The totals of Node's test reporters (`ℹ pass 3` or `# pass 3`). */
+export function readNodeTest(output) {
+  const total = (word) => Number(output.match(new RegExp(`^\\S ${word} (\\d+)$`, 'm'))?.[1] ?? 0);
   return { passed: total('pass'), failed: total('fail') + total('cancelled') };
 }
 

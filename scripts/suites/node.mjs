@@ -1,5 +1,5 @@
 // Unit tests that need Node only: of these scripts and of the wrapper.
-import { readTap, report, withExit } from '../lib/counts.mjs';
+import { readNodeTest, report, withExit } from '../lib/counts.mjs';
 import { main } from '../lib/main.mjs';
 import { at } from '../lib/paths.mjs';
 import { start } from '../lib/run.mjs';
@@ -7,6 +7,6 @@ import { files } from '../lib/stamp.mjs';
 
 await main(import.meta.url, async () => {
   const tests = [at('scripts'), at('js', 'test')].flatMap(files).filter((file) => /\.test\.m?js$/.test(file));
-  const result = await start(process.execPath, ['--test', '--test-reporter=tap', ...tests], { keep: true });
-  report(withExit(readTap(result.output), result.code));
+  const result = await start(process.execPath, ['--test', '--test-reporter=spec', ...tests], { keep: true });
+  report(withExit(readNodeTest(result.output), result.code));
 });
