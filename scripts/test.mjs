@@ -18,7 +18,7 @@ const MINUTE = 60_000;
 // before them, all suites take at most 45 minutes on two cores. PEERSYNC_PATIENCE=3 triples the minutes for a slow or
 // busy machine.
 const SUITES = {
-  node: { minutes: 1, needs: [] },
+  node: { minutes: 1, needs: ['tools', 'wasm', 'wrapper'] },
   lint: { minutes: 8, needs: ['tools', 'wasm'] },
   rust: { minutes: 8, needs: ['tools', 'rust tests'] },
   wasm: { minutes: 4, needs: ['tools', 'wasm-pack', 'chromedriver', 'wasm tests'] },
@@ -44,7 +44,7 @@ const patience = Number(process.env.PEERSYNC_PATIENCE ?? 1);
 async function prepare(names) {
   const needs = new Set(names.flatMap((name) => SUITES[name].needs));
   const unmet = new Map();
-  if (needs.size > 0) console.log('═══ prepare');
+  console.log('═══ prepare');
   const begun = performance.now();
   for (const [need, meet] of Object.entries(PREPARATIONS)) {
     if (!needs.has(need) || unmet.has('tools')) continue;
@@ -56,7 +56,7 @@ async function prepare(names) {
       unmet.set(need, error.message);
     }
   }
-  if (needs.size > 0) console.log(`prepared in ${duration(performance.now() - begun)}`);
+  console.log(`prepared in ${duration(performance.now() - begun)}`);
   return unmet;
 }
 
