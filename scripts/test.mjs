@@ -68,6 +68,10 @@ async function runSuite(name, args) {
   const { code, output, timedOut } = await runWithin(allowed, process.execPath, [at('scripts', 'suites', `${name}.mjs`), ...args]);
   if (timedOut) console.log(`\n${name} was ended after ${duration(allowed)}`);
   const counts = withExit(readSummary(output) ?? { passed: 0, failed: 0 }, code);
+  if (counts.passed + counts.failed === 0) {
+    console.log(`\n${name} ran no test`);
+    counts.failed = 1;
+  }
   return { ...counts, remark: duration(performance.now() - begun) };
 }
 

@@ -18,17 +18,8 @@ test('the last summary line counts, and only a whole line', () => {
 });
 
 test('Node counts cancelled tests apart; they are failed', () => {
-  assert.deepEqual(readNodeTest('# tests 5
-# pass 3
-# fail 1
-# cancelled 1
-'), { passed: 3, failed: 2 });
-  assert.deepEqual(readNodeTest('ℹ tests 5
-ℹ pass 5
-ℹ fail 0
-ℹ cancelled 0
-'), { passed: 5, failed: 0 });
-});
+  assert.deepEqual(readNodeTest('# tests 5\n# pass 3\n# fail 1\n# cancelled 1\n'), { passed: 3, failed: 2 });
+  assert.deepEqual(readNodeTest('ℹ tests 5\nℹ pass 5\nℹ fail 0\nℹ cancelled 0\n'), { passed: 5, failed: 0 });
 });
 
 test('a failure without a failed test is still one', () => {

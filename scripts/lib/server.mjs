@@ -1,34 +1,48 @@
 // Running `peersync serve` in the foreground of a script.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { at } from './paths.mjs';
 
-const dataDir = at('.data');
-const readyFile = path.join(dataDir, 'ready.json');
+const POLL_MILLIS = 50;
 
-/** Starts the server; resolves to `{ child, exited }`, where `exited` is the promise of its exit code. */
+/** The value `args` give for `flag`, in either spelling, or undefined. */
+export function flagValue(args, flag) {
+  const index = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
+  if (index === -1) return undefined;
+  return args[index] === flag ? args[index + 1] : args[index].slice(flag.length + 1);
+}
+
+/** Starts the server on its default address, keeping its data in .data, unless `args` or the environment say otherwise. */
 export function startServer(binary, args = []) {
-  mkdirSync(dataDir, { recursive: true });
+  const dataDir = flagValue(args, '--data-dir') ?? process.env.PEERSYNC_DATA_DIR ?? at('.data');
+  const readyFile = path.resolve(at(), flagValue(args, '--ready-file') ?? process.env.PEERSYNC_READY_FILE ?? path.join(dataDir, 'ready.json'));
+  mkdirSync(path.dirname(readyFile), { recursive: true });
+  // A server that was killed has left its file behind.
   rmSync(readyFile, { force: true });
-  const defaults = [['--host', '127.0.0.1'], ['--port', '8000'], ['--data-dir', dataDir], ['--ready-file', readyFile]];
-  const given = (flag) => args.some((arg) => arg === flag || arg.startsWith(`${flag}=`));
-  const flags = defaults.filter(([flag]) => !given(flag)).flat();
+  const own = (flag, value) => (flagValue(args, flag) === undefined ? [flag, value] : []);
+  const flags = ['serve', ...own('--data-dir', dataDir), ...own('--ready-file', readyFile), ...args];
   // A process group of its own: Ctrl-C reaches it once, through `forwardSignals`, and not a second time by the terminal.
-  const child = spawn(binary, ['serve', ...flags, ...args], { cwd: at(), stdio: ['ignore', 'inherit', 'inherit'], detached: true });
-  const exited = new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+  const child = spawn(binary, flags, { cwd: at(), stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  const server = { child, readyFile, ended: false };
+  server.exited = new Promise((resolve) => {
+    const end = (code) => { server.ended = true; resolve(code); };
+    child.on('error', (error) => { console.error(`peersync: ${error.message}`); end(1); });
+    child.on('exit', (code) => end(code ?? 1));
   });
-  return { child, exited };
+  return server;
 }
 
 /** The server's own HTTP address once it listens; null if it ended first. */
-export async function listening({ child }) {
-  while (child.exitCode === null && child.signalCode === null) {
-    if (existsSync(readyFile)) return JSON.parse(readFileSync(readyFile, 'utf8')).http;
-    await sleep(50);
+export async function listening(server) {
+  while (!server.ended) {
+    try {
+      return JSON.parse(readFileSync(server.readyFile, 'utf8')).http;
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+    }
+    await sleep(POLL_MILLIS);
   }
   return null;
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { findChrome, findDriver } from '../lib/chrome.mjs';
 import { readLibtest, report, withExit } from '../lib/counts.mjs';
 import { Refusal, main } from '../lib/main.mjs';
-import { at, targetDir, tool } from '../lib/paths.mjs';
+import { at, targetDir, tool, toolsDir } from '../lib/paths.mjs';
 import { cargo, start } from '../lib/run.mjs';
 import { step } from '../lib/step.mjs';
 import { WASM_TARGET } from '../lib/tools.mjs';
@@ -38,6 +38,7 @@ await main(import.meta.url, async (args) => {
   const result = await start(tool('wasm-pack'), [...flags, at(), ...ONLY, ...args], {
     keep: true,
     env: {
+      WASM_PACK_CACHE: path.join(toolsDir, 'cache'),
       WASM_BINDGEN_TEST_WEBDRIVER_JSON: capabilities(),
       WASM_BINDGEN_TEST_DRIVER_TIMEOUT: STARTUP_SECONDS,
       WASM_BINDGEN_TEST_TIMEOUT: TEST_SECONDS,
