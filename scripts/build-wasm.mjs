@@ -24,7 +24,8 @@ export async function buildWasm({ dev = false } = {}) {
   const compiled = path.join(targetDir, WASM_TARGET, dev ? 'debug' : profile, 'peersync.wasm');
   await step(`wasm: compile (${profile})`, async () => {
     // The crate type is given here: in the manifest, beside rlib, it would silently turn LTO off.
-    await cargo(['rustc', '--locked', '--lib', '--crate-type', 'cdylib', '--target', WASM_TARGET, '--profile', profile]);
+    const what = ['--lib', '--crate-type', 'cdylib', '--target', WASM_TARGET, '--profile', profile];
+    await cargo(['rustc', '--locked', ...what]);
   });
   await step('wasm: bind and optimise', () => {
     const versions = [profile, ...OPTIMISE, readFileSync(path.join(binaryen, 'package.json'), 'utf8')];

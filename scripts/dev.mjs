@@ -8,8 +8,15 @@ import { at } from './lib/paths.mjs';
 import { forwardSignals, listening, startServer } from './lib/server.mjs';
 
 const QUIET_MILLIS = 200;
+
+async function buildRust() {
+  await buildWasm({ dev: true });
+  await buildJs();
+  await buildServer({ dev: true });
+}
+
 const REBUILDS = {
-  src: { what: 'Rust', restarts: true, rebuild: async () => { await buildWasm({ dev: true }); await buildJs(); await buildServer({ dev: true }); } },
+  src: { what: 'Rust', restarts: true, rebuild: buildRust },
   'js/src': { what: 'wrapper', restarts: false, rebuild: buildJs },
   www: { what: 'pages', restarts: false, rebuild: async () => {} },
 };

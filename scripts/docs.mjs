@@ -2,13 +2,12 @@
 import path from 'node:path';
 import { main } from './lib/main.mjs';
 import { targetDir } from './lib/paths.mjs';
-import { cargo } from './lib/run.mjs';
+import { cargoDoc } from './lib/run.mjs';
 import { step } from './lib/step.mjs';
 import { ensureBuildTools } from './lib/tools.mjs';
 
 await main(import.meta.url, async () => {
   await ensureBuildTools();
-  await step('cargo doc', () =>
-    cargo(['doc', '--locked', '--no-deps', '--features', 'server', '--document-private-items'], { env: { RUSTDOCFLAGS: '-D warnings' } }));
+  await step('cargo doc', async () => { await cargoDoc(); });
   console.log(path.join(targetDir, 'doc', 'peersync', 'index.html'));
 });

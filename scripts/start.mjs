@@ -8,6 +8,9 @@ await main(import.meta.url, async (args) => {
   const server = startServer(await buildAll(), args);
   forwardSignals(() => server.child);
   const url = await listening(server);
-  if (url) console.log(`\n  peersync is running: ${url}\n  Open ${url}/notepad/ in two windows and type. Ctrl-C stops it.\n`);
+  if (url) {
+    console.log(`\n  peersync is running: ${url}`);
+    console.log(`  Open ${url}/notepad/ in two windows and type. Ctrl-C stops it.\n`);
+  }
   process.exitCode = await server.exited;
 });

@@ -65,7 +65,8 @@ async function runSuite(name, args) {
   const allowed = SUITES[name].minutes * MINUTE * patience;
   console.log(`\n═══ ${name}: at most ${duration(allowed)}`);
   const begun = performance.now();
-  const { code, output, timedOut } = await runWithin(allowed, process.execPath, [at('scripts', 'suites', `${name}.mjs`), ...args]);
+  const script = at('scripts', 'suites', `${name}.mjs`);
+  const { code, output, timedOut } = await runWithin(allowed, process.execPath, [script, ...args]);
   if (timedOut) console.log(`\n${name} was ended after ${duration(allowed)}`);
   const counts = withExit(readSummary(output) ?? { passed: 0, failed: 0 }, code);
   if (counts.passed + counts.failed === 0) {
@@ -76,15 +77,16 @@ async function runSuite(name, args) {
 }
 
 await main(import.meta.url, async ([only, ...args]) => {
-  if (only && !SUITES[only]) throw new Refusal(`there is no suite ${only}; there are ${Object.keys(SUITES).join(', ')}.`);
-  const names = only ? [only] : Object.keys(SUITES);
+  const all = Object.keys(SUITES);
+  if (only && !all.includes(only)) throw new Refusal(`there is no suite ${only}; there are ${all.join(', ')}.`);
+  const names = only ? [only] : all;
   const begun = performance.now();
   const unmet = await prepare(names);
   const results = [];
   for (const name of names) {
     const lacking = SUITES[name].needs.find((need) => unmet.has(need));
-    const result = lacking ? { passed: 0, failed: 1, remark: `not run: ${unmet.get(lacking)}` } : await runSuite(name, args);
-    results.push({ name, ...result });
+    const notRun = { passed: 0, failed: 1, remark: `not run: ${unmet.get(lacking)}` };
+    results.push({ name, ...(lacking ? notRun : await runSuite(name, args)) });
     if (process.exitCode === 130) break;
   }
   console.log('\n═══ result');

@@ -115,7 +115,7 @@ fn platform_switches(file: &Source) -> Vec<String> {
             file.says(
                 token.line,
                 &format!(
-                    "names {}. Rule: only {} tell platforms apart. Put the difference into twin files behind one of them",
+                    "names {}. Rule: only {} tell platforms apart. Put the difference into twin files behind one",
                     token.text,
                     SWITCH_POINTS.join(", ")
                 ),

@@ -12,7 +12,8 @@ export function checks() {
       console.log(`ok    ${name} (${duration(performance.now() - begun)})`);
     } catch (error) {
       counts.failed += 1;
-      console.log(`FAIL  ${name} (${duration(performance.now() - begun)})\n      ${error instanceof Refusal ? error.message : error.stack}`);
+      console.log(`FAIL  ${name} (${duration(performance.now() - begun)})`);
+      console.log(`      ${error instanceof Refusal ? error.message : error.stack}`);
     }
   }
   return { check, counts };

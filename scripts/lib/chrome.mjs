@@ -1,4 +1,4 @@
-// Finding a Chrome or Chromium and the chromedriver that belongs to it, installing both with apt-get where there is one.
+// Finding a Chrome or Chromium and the chromedriver that belongs to it; installing them where there is apt-get.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { Refusal } from './main.mjs';
@@ -7,6 +7,8 @@ import { step } from './step.mjs';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 const MAC = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+
+const unavailable = (what) => `no ${what} was found and apt-get could not install one`;
 
 /** The browser's path, or null. `CHROME` overrides. */
 export function findChrome() {
@@ -17,7 +19,7 @@ export function findChrome() {
   return NAMES.map(which).find(Boolean) ?? (existsSync(MAC) ? MAC : null);
 }
 
-/** The driver's path, or null. `CHROMEDRIVER` (a file) and `CHROMEWEBDRIVER` (a folder, as CI images set it) override. */
+/** The driver's path, or null. `CHROMEDRIVER` (a file) or `CHROMEWEBDRIVER` (a folder, set by CI images) override. */
 export function findDriver() {
   if (process.env.CHROMEDRIVER) return process.env.CHROMEDRIVER;
   const inFolder = process.env.CHROMEWEBDRIVER && path.join(process.env.CHROMEWEBDRIVER, 'chromedriver');
@@ -44,7 +46,7 @@ export async function ensureChrome() {
   await step('Chrome or Chromium', async () => {
     if (!chrome) await aptInstall(['chromium']);
     chrome ??= findChrome();
-    if (!chrome) throw new Refusal('no Chrome or Chromium was found and apt-get could not install one: install Chrome, or set CHROME to its path.');
+    if (!chrome) throw new Refusal(`${unavailable('Chrome or Chromium')}: install one, or set CHROME to its path.`);
     return chrome;
   });
   return chrome;
@@ -56,11 +58,12 @@ export async function ensureDriver(chrome) {
   await step('chromedriver', async () => {
     if (!driver) await aptInstall(['chromium-driver']);
     driver ??= findDriver();
-    if (!driver) throw new Refusal('no chromedriver was found and apt-get could not install one: set CHROMEDRIVER to the path of one that fits your Chrome.');
+    if (!driver) throw new Refusal(`${unavailable('chromedriver')}: set CHROMEDRIVER to the path of one for your Chrome.`);
     const versions = await Promise.all([chrome, driver].map((program) => answer(program, ['--version'])));
     const [browserMajor, driverMajor] = versions.map(majorVersion);
     if (browserMajor !== driverMajor) {
-      throw new Refusal(`chromedriver ${driverMajor} does not fit Chrome ${browserMajor}: set CHROME and CHROMEDRIVER to a pair of one version.`);
+      const mismatch = `chromedriver ${driverMajor} does not fit Chrome ${browserMajor}`;
+      throw new Refusal(`${mismatch}: set CHROME and CHROMEDRIVER to a pair of one version.`);
     }
     return `${driver} ${driverMajor}`;
   });

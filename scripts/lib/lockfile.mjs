@@ -44,6 +44,9 @@ export function violations(packages, rules) {
   const banned = packages.flatMap(({ name, version }) =>
     rules
       .filter((rule) => rule.name === name && (rule.below === null || isBelow(version, rule.below)))
-      .map(({ below, reason }) => `${name} ${version} is banned${below ? `, ${below} is the oldest allowed` : ''}: ${reason}`));
+      .map((rule) => {
+        const floor = rule.below ? `, ${rule.below} is the oldest allowed` : '';
+        return `${name} ${version} is banned${floor}: ${rule.reason}`;
+      }));
   return [...foreign, ...banned];
 }

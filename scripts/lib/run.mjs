@@ -31,7 +31,8 @@ export async function run(command, args = [], options = {}) {
   const result = await start(command, args, options);
   if (result.code !== 0) {
     if (options.show === false) process.stderr.write(result.output);
-    throw new Refusal(`\`${[path.basename(command), ...args].join(' ')}\` failed (${result.signal ?? `exit ${result.code}`}).`);
+    const said = [path.basename(command), ...args].join(' ');
+    throw new Refusal(`\`${said}\` failed (${result.signal ?? `exit ${result.code}`}).`);
   }
   return result;
 }
@@ -59,6 +60,12 @@ export function which(name) {
 }
 
 export const cargo = (args, options) => run('cargo', args, options);
+
+/** The documentation of this crate, private items included; warnings are errors. */
+export const cargoDoc = (...flags) =>
+  cargo(['doc', '--locked', '--no-deps', '--features', 'server', '--document-private-items', ...flags], {
+    env: { RUSTDOCFLAGS: '-D warnings' },
+  });
 
 /** npm by the path it was started from, since on some systems `npm` itself is a shell script. */
 export function npm(args, options) {

@@ -14,16 +14,18 @@ export function flagValue(args, flag) {
   return args[index] === flag ? args[index + 1] : args[index].slice(flag.length + 1);
 }
 
-/** Starts the server on its default address, keeping its data in .data, unless `args` or the environment say otherwise. */
+/** Starts the server on its default address, with its data in .data, unless `args` or the environment say otherwise. */
 export function startServer(binary, args = []) {
-  const dataDir = flagValue(args, '--data-dir') ?? process.env.PEERSYNC_DATA_DIR ?? at('.data');
-  const readyFile = path.resolve(at(), flagValue(args, '--ready-file') ?? process.env.PEERSYNC_READY_FILE ?? path.join(dataDir, 'ready.json'));
+  const { PEERSYNC_DATA_DIR, PEERSYNC_READY_FILE } = process.env;
+  const dataDir = flagValue(args, '--data-dir') ?? PEERSYNC_DATA_DIR ?? at('.data');
+  const wanted = flagValue(args, '--ready-file') ?? PEERSYNC_READY_FILE ?? path.join(dataDir, 'ready.json');
+  const readyFile = path.resolve(at(), wanted);
   mkdirSync(path.dirname(readyFile), { recursive: true });
   // A server that was killed has left its file behind.
   rmSync(readyFile, { force: true });
   const own = (flag, value) => (flagValue(args, flag) === undefined ? [flag, value] : []);
   const flags = ['serve', ...own('--data-dir', dataDir), ...own('--ready-file', readyFile), ...args];
-  // A process group of its own: Ctrl-C reaches it once, through `forwardSignals`, and not a second time by the terminal.
+  // A process group of its own: Ctrl-C reaches it once, through `forwardSignals`, and not again from the terminal.
   const child = spawn(binary, flags, { cwd: at(), stdio: ['ignore', 'inherit', 'inherit'], detached: true });
   const server = { child, readyFile, ended: false };
   server.exited = new Promise((resolve) => {

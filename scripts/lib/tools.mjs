@@ -31,12 +31,14 @@ async function rustToolchain() {
     if (!which('cargo')) throw new Refusal('Rust is missing: install it from https://rustup.rs, then run this again.');
     const libraries = await answer('rustc', ['--print', 'target-libdir', '--target', WASM_TARGET]);
     if (libraries && existsSync(libraries)) return 'present, without rustup';
-    throw new Refusal(`this Rust was installed without rustup and lacks ${WASM_TARGET}: install rustup from https://rustup.rs.`);
+    throw new Refusal(`this Rust is not from rustup and lacks ${WASM_TARGET}: install rustup from https://rustup.rs.`);
   }
   const pinned = readFileSync(at('rust-toolchain.toml'), 'utf8').match(/^channel = "(.+)"$/m)[1];
   const name = process.env.RUSTUP_TOOLCHAIN || pinned;
-  const has = async (what, wanted) =>
-    ((await answer('rustup', [what, 'list', '--installed', '--toolchain', name])) ?? '').split('\n').some((line) => line.startsWith(wanted));
+  const has = async (what, wanted) => {
+    const installed = await answer('rustup', [what, 'list', '--installed', '--toolchain', name]);
+    return (installed ?? '').split('\n').some((line) => line.startsWith(wanted));
+  };
   let did = 'present';
   if (!(await has('component', 'rustc'))) {
     await run('rustup', ['toolchain', 'install', name, '--profile', 'minimal', '--no-self-update']);

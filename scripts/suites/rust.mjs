@@ -8,7 +8,8 @@ import { step } from '../lib/step.mjs';
 const COMMAND = ['test', '--locked', '--features', 'server', '--no-fail-fast'];
 
 /** Apart from running them, so that the suite's minutes measure the tests. */
-export const compileRustTests = () => step('Rust tests: compile', async () => { await cargo([...COMMAND, '--no-run']); });
+export const compileRustTests = () =>
+  step('Rust tests: compile', async () => { await cargo([...COMMAND, '--no-run']); });
 
 await main(import.meta.url, async (args) => {
   const result = await start('cargo', [...COMMAND, ...args], { keep: true });

@@ -21,7 +21,7 @@ export function measure(paths) {
 
 /** A sentence if `bytes` exceed `budget`, else null. */
 export const overBudget = (what, bytes, budget) =>
-  bytes > budget ? `${what} is ${bytes} bytes after brotli, ${bytes - budget} over its budget of ${budget} (size-budget.json).` : null;
+  bytes > budget ? `${what} has ${bytes} bytes after brotli, ${bytes - budget} over its budget of ${budget}.` : null;
 
 await main(import.meta.url, async () => {
   const budget = JSON.parse(readFileSync(at('size-budget.json'), 'utf8'));
