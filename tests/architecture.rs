@@ -249,7 +249,7 @@ impl Source {
                 "crate" | "peersync" if text(at + 1) == "::" && text(at.wrapping_sub(1)) != "::" => {
                     self.names_at(at + 2, &mut found)
                 }
-                "super" if text(at.wrapping_sub(1)) != "::" => {
+                "super" if text(at + 1) == "::" && text(at.wrapping_sub(1)) != "::" => {
                     let mut left = self.depth() + inline_modules.len();
                     while text(at) == "super" && text(at + 1) == "::" {
                         left = left.saturating_sub(1);
@@ -431,7 +431,7 @@ fn a_lawful_import_is_not_seen() {
         "use crate::{base::{Hash, hash}, wire};",
         "use crate::sync::log;",
         "use super::record::gossip;",
-        "pub(in crate::sync) fn f() {}",
+        "pub(in crate::sync) fn f() {} pub(super) fn g() {}",
         "// use crate::gossip;\n/* crate::engine */ const A: &str = \"crate::gossip\"; const B: &str = r#\"crate::\"gossip\"#;",
         "fn f<'a>(c: char) -> &'a str { if c == '\"' || c == '\\'' { g() } }",
         "mod tests { use super::*; mod a { use super::super::engine; } }",

@@ -1,7 +1,10 @@
-// tests/wasm in a headless Chrome, through wasm-pack.
+// tests/wasm in a headless Chrome, through wasm-pack, with tests/wasm/echo-server.mjs for the transport to talk to.
 //   npm run test:wasm [-- any argument of cargo test]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { findChrome, findDriver } from '../lib/chrome.mjs';
 import { readLibtest, report, withExit } from '../lib/counts.mjs';
 import { Refusal, main } from '../lib/main.mjs';
@@ -32,17 +35,31 @@ function capabilities() {
   return file;
 }
 
+/** Starts the server the tests dial. It serves on a free port until its input ends, so it cannot outlive us. */
+async function echoServer() {
+  const script = at('tests', 'wasm', 'echo-server.mjs');
+  const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const failed = once(child, 'exit').then(() => { throw new Refusal('tests/wasm/echo-server.mjs did not start.'); });
+  const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), failed]);
+  failed.catch(() => {});
+  return { url: JSON.parse(line).url, stop: () => child.stdin.end() };
+}
+
 await main(import.meta.url, async (args) => {
+  const server = await echoServer();
   // `no-install`: wasm-pack takes our wasm-bindgen from the search path and downloads nothing into the user's home.
   const flags = ['test', '--mode', 'no-install', '--headless', '--chrome', '--chromedriver', findDriver()];
   const result = await start(tool('wasm-pack'), [...flags, at(), ...ONLY, ...args], {
     keep: true,
     env: {
+      // A page has no environment: the tests read this while they are compiled.
+      PEERSYNC_TEST_WS: server.url,
       WASM_PACK_CACHE: path.join(toolsDir, 'cache'),
       WASM_BINDGEN_TEST_WEBDRIVER_JSON: capabilities(),
       WASM_BINDGEN_TEST_DRIVER_TIMEOUT: STARTUP_SECONDS,
       WASM_BINDGEN_TEST_TIMEOUT: TEST_SECONDS,
     },
   });
+  server.stop();
   report(withExit(readLibtest(result.output), result.code));
 });
