@@ -2,13 +2,14 @@
 //   npm run test:wasm [-- any argument of cargo test]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { findChrome, findDriver } from '../lib/chrome.mjs';
 import { readLibtest, report, withExit } from '../lib/counts.mjs';
 import { Refusal, main } from '../lib/main.mjs';
-import { at, targetDir, tool, toolsDir } from '../lib/paths.mjs';
+import { at, searchPath, targetDir, tool, toolsDir } from '../lib/paths.mjs';
 import { cargo, start } from '../lib/run.mjs';
 import { step } from '../lib/step.mjs';
 import { WASM_TARGET } from '../lib/tools.mjs';
@@ -45,13 +46,25 @@ async function echoServer() {
   return { url: JSON.parse(line).url, stop: () => child.stdin.end() };
 }
 
+/** The folder of our tools under a name without spaces: wasm-pack names the runner to Cargo, which splits at them. */
+function toolsWithoutSpaces() {
+  const bin = path.join(toolsDir, 'bin');
+  if (!/\s/.test(bin)) return { bin, forget: () => {} };
+  const folder = mkdtempSync(path.join(tmpdir(), 'peersync-tools-'));
+  const link = path.join(folder, 'bin');
+  symlinkSync(bin, link, 'junction');
+  return { bin: link, forget: () => rmSync(folder, { recursive: true }) };
+}
+
 await main(import.meta.url, async (args) => {
+  const tools = toolsWithoutSpaces();
   const server = await echoServer();
   // `no-install`: wasm-pack takes our wasm-bindgen from the search path and downloads nothing into the user's home.
   const flags = ['test', '--mode', 'no-install', '--headless', '--chrome', '--chromedriver', findDriver()];
   const result = await start(tool('wasm-pack'), [...flags, at(), ...ONLY, ...args], {
     keep: true,
     env: {
+      PATH: tools.bin + path.delimiter + searchPath,
       // A page has no environment: the tests read this while they are compiled.
       PEERSYNC_TEST_WS: server.url,
       WASM_PACK_CACHE: path.join(toolsDir, 'cache'),
@@ -61,5 +74,6 @@ await main(import.meta.url, async (args) => {
     },
   });
   server.stop();
+  tools.forget();
   report(withExit(readLibtest(result.output), result.code));
 });
