@@ -49,7 +49,7 @@ await main(import.meta.url, async () => {
   await check('clippy: cores', () => clippy('--lib', ...cores));
   await check('clippy: cores, wasm32', () => clippy('--lib', ...cores, ...wasm));
   await check('clippy: default', () => clippy('--lib'));
-  await check('clippy: default, wasm32', () => clippy('--lib', '--test', 'wasm', ...wasm));
+  await check('clippy: default, wasm32', () => clippy('--lib', '--test', 'wasm*', ...wasm));
   await check('clippy: server, all targets', () => clippy('--all-targets', '--features', 'server'));
   await check('docs: cargo doc', () => cargoDoc('--quiet'));
   await check('docs: links', expectLiveLinks);
