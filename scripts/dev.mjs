@@ -26,7 +26,12 @@ await main(import.meta.url, async (args) => {
   let server = startServer(binary, args);
   let stopping = false;
   forwardSignals(() => { stopping = true; return server.child; });
-  console.log(`\n  peersync is running: ${await listening(server)}; watching ${Object.keys(REBUILDS).join(', ')}\n`);
+  const url = await listening(server);
+  if (!url) {
+    process.exitCode = await server.exited;
+    return;
+  }
+  console.log(`\n  peersync is running: ${url}; watching ${Object.keys(REBUILDS).join(', ')}\n`);
 
   const changed = new Set();
   let timer;
