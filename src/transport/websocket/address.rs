@@ -320,3 +320,167 @@ pub enum AddressError {
         address: Multiaddr,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: &str = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA";
+
+    fn url(text: &str) -> String {
+        text.parse::<WsAddress>().map(|address| address.url()).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn error(text: &str) -> AddressError {
+        match text.parse::<WsAddress>() {
+            Ok(address) => panic!("{text:?} was taken for {address}"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn urls_are_taken_with_any_path_and_default_ports() {
+        assert_eq!(url("ws://localhost:8000/ws"), "ws://localhost:8000/ws");
+        assert_eq!(url(" WSS://Example.ORG "), "wss://example.org/");
+        assert_eq!(url("wss://example.org:443/a/b?c=d&e"), "wss://example.org/a/b?c=d&e");
+        assert_eq!(url("ws://example.org:80?x"), "ws://example.org/?x");
+        assert_eq!(url("ws://[::1]:9090/ws"), "ws://[::1]:9090/ws");
+        assert_eq!(url("ws://[2001:DB8::1]"), "ws://[2001:db8::1]/");
+        assert_eq!(url("ws://127.0.0.1:65535"), "ws://127.0.0.1:65535/");
+        assert_eq!(url("ws://my_host.local.:81/%20"), "ws://my_host.local.:81/%20");
+    }
+
+    #[test]
+    fn every_form_of_websocket_multiaddr_has_its_url() {
+        let forms = [
+            ("/ip4/127.0.0.1/tcp/8000/ws", "ws://127.0.0.1:8000/"),
+            ("/ip6/::1/tcp/80/ws", "ws://[::1]/"),
+            ("/dns/example.org/tcp/80/ws", "ws://example.org/"),
+            ("/dns4/example.org/tcp/443/wss", "wss://example.org/"),
+            ("/dns6/example.org/tcp/443/tls/ws", "wss://example.org/"),
+            ("/ip4/192.0.2.1/tcp/4001/tls/sni/example.org/ws", "wss://example.org:4001/"),
+            ("/dns/example.org/tcp/8000/x-parity-ws/%2Fws%3Fa=b", "ws://example.org:8000/ws?a=b"),
+            ("/dns/example.org/tcp/8000/x-parity-ws/ws", "ws://example.org:8000/ws"),
+            ("/dns/example.org/tcp/443/x-parity-wss/%2Fdeep%2Fws", "wss://example.org/deep/ws"),
+            ("/dns/example.org/tcp/443/tls/x-parity-ws/%2Fws", "wss://example.org/ws"),
+        ];
+        for (multiaddr, expected) in forms {
+            assert_eq!(url(multiaddr), expected, "{multiaddr}");
+            assert_eq!(url(&format!("{multiaddr}/p2p/{PEER}")), expected, "{multiaddr} with a peer");
+        }
+    }
+
+    #[test]
+    fn the_peer_is_read_from_either_form_and_is_no_part_of_the_url() {
+        for text in [
+            format!("/dns/example.org/tcp/8000/x-parity-ws/%2Fws/p2p/{PEER}"),
+            format!("ws://example.org:8000/ws/p2p/{PEER}"),
+        ] {
+            let address: WsAddress = text.parse().unwrap();
+            assert_eq!(address.peer().unwrap().to_string(), PEER);
+            assert_eq!(address.url(), "ws://example.org:8000/ws");
+        }
+        assert_eq!("ws://example.org/p2p".parse::<WsAddress>().unwrap().peer(), None);
+    }
+
+    #[test]
+    fn urls_survive_the_way_through_multiaddrs() {
+        for text in [
+            "ws://localhost:8000/ws",
+            "wss://example.org/",
+            "wss://example.org/a%20b/c?d=e%2Ff",
+            "ws://[::1]:9090/ws",
+            "ws://192.0.2.7/",
+            &format!("ws://example.org/ws/p2p/{PEER}"),
+        ] {
+            let address: WsAddress = text.parse().unwrap();
+            let multiaddr = address.to_multiaddr();
+            assert_eq!(url_of(&multiaddr).unwrap(), address.url());
+            assert_eq!(WsAddress::try_from(&multiaddr).unwrap(), address);
+            // Through the text form too, which is how people pass them on.
+            assert_eq!(multiaddr.to_string().parse::<WsAddress>().unwrap(), address, "{multiaddr}");
+        }
+    }
+
+    #[test]
+    fn other_transports_and_relays_are_not_ours() {
+        for text in [
+            "/ip4/127.0.0.1/tcp/8001",
+            "/ip4/127.0.0.1/udp/8000/quic-v1",
+            "/ip4/127.0.0.1/tcp/8000/http",
+            "/ip4/127.0.0.1/tcp/8000/tls",
+            "/ip4/127.0.0.1/tcp/8000/tls/wss",
+            "/ip4/127.0.0.1/tcp/8000/ws/ws",
+            "/dnsaddr/bootstrap.libp2p.io",
+            "/memory/1",
+            &format!("/ip4/127.0.0.1/tcp/8000/ws/p2p/{PEER}/p2p-circuit"),
+            &format!("/ip4/127.0.0.1/tcp/8000/ws/p2p/{PEER}/p2p-circuit/webrtc/p2p/{PEER}"),
+            &format!("/p2p/{PEER}"),
+        ] {
+            assert!(matches!(error(text), AddressError::NotWebSocket { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_refused_with_its_reason() {
+        type Check = fn(&AddressError) -> bool;
+        let scheme: Check = |error| matches!(error, AddressError::Scheme { .. });
+        let host: Check = |error| matches!(error, AddressError::Host { .. });
+        let port: Check = |error| matches!(error, AddressError::Port { .. });
+        let path: Check = |error| matches!(error, AddressError::Path { .. });
+        let multiaddr: Check = |error| matches!(error, AddressError::Multiaddr { .. });
+        let credentials: Check = |error| *error == AddressError::Credentials;
+        let peer: Check = |error| matches!(error, AddressError::Peer { .. });
+        let long = format!("ws://example.org/{}", "a".repeat(WEBSOCKET_ADDRESS_BYTES));
+        let too_long: Check = |error| matches!(error, AddressError::TooLong { .. });
+        let label = format!("ws://{}.org/", "a".repeat(64));
+        for (text, is_expected) in [
+            ("", scheme),
+            ("localhost:8000", scheme),
+            ("http://localhost/", scheme),
+            ("javascript://localhost/", scheme),
+            ("ws:/localhost", scheme),
+            ("ws://", host),
+            ("ws:///ws", host),
+            ("ws://:80/", host),
+            ("ws://exa mple.org", host),
+            ("ws://münchen.de/", host),
+            ("ws://a..b/", host),
+            ("ws://127.1/", host),
+            ("ws://0x7f.0x1/", host),
+            ("ws://1.2.3.4.5/", host),
+            ("ws://[::1/", host),
+            ("ws://[::1]x/", host),
+            ("ws://[fe80::1%25eth0]/", host),
+            ("ws://\\evil/", host),
+            (&label, host),
+            ("ws://user@example.org/", credentials),
+            ("ws://example.org:pw@evil/", credentials),
+            ("ws://example.org:/", port),
+            ("ws://example.org:0/", port),
+            ("ws://example.org:65536/", port),
+            ("ws://example.org:+80/", port),
+            ("ws://example.org:80:81/", port),
+            ("/ip4/127.0.0.1/tcp/0/ws", port),
+            ("ws://example.org/#fragment", path),
+            ("ws://example.org#fragment", path),
+            ("ws://example.org/a b", path),
+            ("ws://example.org/\r\nX-Evil: 1", path),
+            ("ws://example.org/\u{0}", path),
+            ("ws://example.org/\\..", path),
+            ("/dns/example.org/tcp/80/x-parity-ws/%0d%0aX-Evil:%201", path),
+            ("/dns/example.org%2Fevil@x/tcp/80/ws", host),
+            ("/dns/user@evil/tcp/80/ws", host),
+            ("/ip4/192.0.2.1/tcp/443/tls/sni/a b/ws", host),
+            ("/ip4/300.0.0.1/tcp/80/ws", multiaddr),
+            ("/ip4/127.0.0.1/tcp/80/nonsense", multiaddr),
+            ("/dns/example.org/tcp/80/ws/p2p/nobody", multiaddr),
+            ("//", multiaddr),
+            ("ws://example.org/ws/p2p/nobody", peer),
+            (&long, too_long),
+        ] {
+            let error = error(text);
+            assert!(is_expected(&error), "{text:?} was refused with {error:?}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+#![cfg(wasm_browser)]
