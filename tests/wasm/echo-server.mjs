@@ -10,7 +10,7 @@
 //   /deaf     does not read either
 //   /text     sends a text message at once
 //   /flood?n  sends n messages of 1 MiB at once
-//   /stats    sends {"open": connections of every path but this one} as binary at once, and after every change
+//   /stats    sends {"open": connections of /silent} as binary at once, and after every change
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import process from 'node:process';
@@ -22,7 +22,7 @@ const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
 
-/** Connections that do something, by path. @type {Set<object>} */
+/** Connections of /silent: what watchers hear about. */
 const open = new Set();
 /** Who wants to know. */
 const watchers = new Set();
@@ -127,8 +127,8 @@ server.on('upgrade', (request, socket, head) => {
   socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
   );
-  const group = path === '/stats' ? watchers : open;
-  group.add(socket);
+  const group = { '/stats': watchers, '/silent': open }[path];
+  group?.add(socket);
   tellWatchers();
   let rest = head;
   let fragments = [];
@@ -146,7 +146,7 @@ server.on('upgrade', (request, socket, head) => {
   });
   socket.on('error', () => {});
   socket.on('close', () => {
-    group.delete(socket);
+    group?.delete(socket);
     tellWatchers();
   });
   greet(path, query, socket);

@@ -185,7 +185,6 @@ async fn what_nobody_reads_is_bounded() {
 #[wasm_bindgen_test]
 async fn the_server_sees_every_way_to_end_a_connection() {
     let mut stats = dial(&server_url("/stats")).await.unwrap();
-    // Connections of other tests may still be ending.
     let mut open = soon("no connection", until(&mut stats, |open| open == 0)).await;
     assert_eq!(open, 0);
 
