@@ -1,6 +1,14 @@
 //! Authenticated, multiplexed connections between two nodes.
 
-use std::{pin::Pin, sync::Arc, sync::atomic::AtomicUsize, sync::atomic::Ordering, task::Poll, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt, StreamExt, future::poll_fn};
 use libp2p::{
@@ -19,7 +27,7 @@ use peersync::{
 };
 use tokio_tungstenite::connect_async;
 
-use crate::support::{BehaviourEvent, PROTOCOL, client, connected_pair, echo, raw_pair, server, soon};
+use crate::support::{BehaviourEvent, PROTOCOL, Woken, client, connected_pair, echo, raw_pair, server, soon};
 
 const HANDSHAKE: Duration = Duration::from_millis(HANDSHAKE_TIMEOUT_MS);
 
@@ -191,17 +199,22 @@ async fn our_own_stream_over_the_limit_waits_for_another_to_end() {
     for _ in 0..YAMUX_MAX_STREAMS {
         streams.push(poll_fn(|cx| Pin::new(&mut client).poll_outbound(cx)).await.unwrap());
     }
-    let one_more = poll_fn(move |cx| {
+    // Whoever asks is woken, whatever task drives the connection.
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    assert!(Pin::new(&mut client).poll_outbound(&mut Context::from_waker(&waker)).is_pending());
+    assert!(!woken.is_set());
+    streams.pop();
+    assert!(woken.is_set());
+
+    // The connection is driven once more, then there is a place.
+    let one_more = poll_fn(|cx| {
         if let Poll::Ready(Err(error)) = Pin::new(&mut client).poll(cx) {
             return Poll::Ready(Err(error));
         }
         Pin::new(&mut client).poll_outbound(cx)
     });
-    let mut one_more = tokio::spawn(one_more);
-    tokio::task::yield_now().await;
-    assert!((&mut one_more).now_or_never().is_none());
-    streams.pop();
-    soon("the place", one_more).await.unwrap().unwrap();
+    soon("the place", one_more).await.unwrap();
 }
 
 #[tokio::test]

@@ -2,11 +2,8 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
 use futures::{AsyncReadExt, FutureExt, future::poll_fn};
@@ -18,20 +15,11 @@ use peersync::transport::websocket::{
     AddressError, IncomingSocket, IncomingStream, IncomingTransport, NotTaken, channel,
 };
 
-use crate::support::{dial_opts, soon, ws_addr};
+use crate::support::{Woken, dial_opts, soon, ws_addr};
 
 fn socket(local: Multiaddr) -> IncomingSocket {
     let io = futures::io::Cursor::new(vec![42; 3]);
     IncomingSocket { io: Box::new(io), local, remote: ws_addr(5) }
-}
-
-#[derive(Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 type Event = TransportEvent<std::future::Ready<Result<IncomingStream, AddressError>>, AddressError>;
@@ -101,7 +89,7 @@ async fn nothing_is_taken_before_there_is_a_listener_nor_after_the_last() {
     assert!(Pin::new(&mut transport).poll(&mut Context::from_waker(&Waker::from(Arc::clone(&woken)))).is_pending());
     let id = ListenerId::next();
     transport.listen_on(id, ws_addr(1)).unwrap();
-    assert!(woken.0.load(Ordering::SeqCst));
+    assert!(woken.is_set());
     assert!(matches!(next(&mut transport).await, TransportEvent::NewAddress { .. }));
     assert!(matches!(next(&mut transport).await, TransportEvent::Incoming { .. }));
 

@@ -1,6 +1,13 @@
 //! Real sockets on loopback, and swarms over them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Wake,
+    time::Duration,
+};
 
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::{
@@ -38,7 +45,7 @@ pub struct Behaviour {
     pub stream: libp2p_stream::Behaviour,
 }
 
-/// Any failure of a test's own machinery.
+/// Ends a test that would hang. Nothing waits for it otherwise.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// `future`, or a failed test. Nothing here waits for time to pass; this only ends what would hang.
@@ -198,4 +205,20 @@ pub async fn echo(mut stream: libp2p::Stream) {
         }
     }
     let _ = stream.close().await;
+}
+
+/// A waker that only remembers.
+#[derive(Default)]
+pub struct Woken(AtomicBool);
+
+impl Woken {
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }

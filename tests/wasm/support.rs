@@ -15,8 +15,9 @@ use peersync::transport::websocket::{DialError, Opening, WebSocketStream, WebSoc
 
 /// The test server's URL for `path`. Fails, rather than skips, when there is no server.
 pub fn server_url(path: &str) -> String {
-    let base = option_env!("PEERSYNC_TEST_WS")
-        .expect("PEERSYNC_TEST_WS names no server: run the wasm tests with `npm run test:wasm`");
+    let Some(base) = option_env!("PEERSYNC_TEST_WS") else {
+        panic!("PEERSYNC_TEST_WS names no server: run the wasm tests with `npm run test:wasm`")
+    };
     format!("{base}{path}")
 }
 
