@@ -131,3 +131,14 @@ pub const STORE_CACHE_BYTES: usize = 64 << 20;
 /// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
 /// Larger: opened at once, and damage is only found where it is met.
 pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
+/// Largest WebSocket message this side sends, bytes: more is split. Well under every server's message limit.
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 256 << 10;
+/// Charged to [`WEBSOCKET_RECEIVE_BUFFER_BYTES`] for each waiting message beside its payload, so that a flood of
+/// one-byte messages is bounded too.
+pub const WEBSOCKET_MESSAGE_OVERHEAD_BYTES: usize = 128;
+/// While a write waits for a browser's send buffer, how often the buffer is looked at. No timer runs otherwise.
+pub const WEBSOCKET_DRAIN_POLL_MS: u64 = 10;
+/// Read buffer that a native WebSocket allocates at once, bytes. tungstenite's own default is 128 KiB per socket.
+pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 16 << 10;
+/// Longest WebSocket URL or multiaddr that is looked at, bytes. Longer: refused before it is parsed.
+pub const WEBSOCKET_ADDRESS_BYTES: usize = 2_048;

@@ -1,0 +1,11 @@
+//! What only a browser can show. Run by `npm run test:wasm`, which starts `echo-server.mjs` and names it in
+//! `PEERSYNC_TEST_WS` at compile time.
+
+#![cfg(all(wasm_browser, feature = "net"))]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod fake_socket;
+mod support;
+mod transport;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
