@@ -64,6 +64,15 @@ export class PeersyncError extends Error {
    * @param code - What kind of failure this is.
    * @param message - One sentence for a developer.
    * @param options - `cause`: what was thrown underneath.
+   *
+   * @example
+   * ```ts
+   * import { PeersyncError } from 'peersync';
+   *
+   * // In a test of an application: what it does when the room is full.
+   * const error = new PeersyncError('ROOM_FULL', 'the room is full');
+   * console.assert(error.code === 'ROOM_FULL');
+   * ```
    */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
@@ -93,7 +102,11 @@ export function isPeersyncError(error: unknown, code?: ErrorCode): error is Peer
   return isErrorCode(actual) && (code === undefined || actual === code);
 }
 
-/** Whether `value` is one of the codes. */
+/**
+ * Whether `value` is one of the codes.
+ *
+ * @internal
+ */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return (ERROR_CODES as readonly unknown[]).includes(value);
 }
