@@ -203,6 +203,9 @@ export class BrowserSyncClient {
    */
   async send(message: OutgoingMessage, options: SendOptions = {}): Promise<Ack> {
     const until = checkUntil(options.until);
+    if (typeof message !== 'object' || message === null) {
+      throw new PeersyncError('INVALID_ARGUMENT', `the message must be an object, not ${String(message)}`);
+    }
     this.#check();
     return waitFor<Ack>(options, 'the operation was not acknowledged', (resolve, reject) => {
       const { id, seq } = this.#bridge.call('sending', (native) => native.send(message));

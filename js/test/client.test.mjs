@@ -204,6 +204,8 @@ test('send rejects when refused; another refusal is an error event', async () =>
 test('send passes on what the module says about the envelope', async () => {
   const { client } = await open();
   await assert.rejects(client.send({ type: 'operation', operation: 'INSERT' }), failure('INVALID_ARGUMENT', /data/));
+  await assert.rejects(client.send('INSERT'), failure('INVALID_ARGUMENT', /object.*INSERT/));
+  await assert.rejects(client.send(null), failure('INVALID_ARGUMENT', /object/));
   await assert.rejects(client.send(insert(), { until: 'never' }), failure('INVALID_ARGUMENT', /until/));
 });
 

@@ -46,8 +46,10 @@ function show(client) {
   const people = new Set([client.author, ...others]).size;
   const counted = arrived && client.status === 'connected';
   $('people').textContent = counted ? `${people} ${people === 1 ? 'person' : 'people'} here` : '–';
-  const characters = paper.value.length;
-  $('count').textContent = arrived ? `${characters.toLocaleString('en')} character${characters === 1 ? '' : 's'}` : '';
+  // The text, not the textarea: that one may be about to follow.
+  if (!arrived || client.status === 'closed') return;
+  const { length } = client.text('document');
+  $('count').textContent = `${length.toLocaleString('en')} character${length === 1 ? '' : 's'}`;
 }
 
 function toast(sentence) {

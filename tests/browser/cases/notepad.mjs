@@ -33,7 +33,7 @@ test('notepad: typing in one page shows in the other, and both say Saved', async
   await b.keyboard.type(', and from two');
   await has(a, 'Hello from one, and from two');
   await b.keyboard.press('Home');
-  await b.keyboard.press('Shift+Control+ArrowRight');
+  for (const _ of 'Hello ') await b.keyboard.press('Shift+ArrowRight');
   await b.keyboard.type('Bye ');
   await b.keyboard.press('Backspace');
   await has(a, 'Byefrom one, and from two');
@@ -116,6 +116,18 @@ test('notepad: a wrong backend is named as such', async (context) => {
   const server = await startServer(context);
   const a = await openPage(context, 'A', notepad(server, 'x', 'http://localhost/ws'));
   await shows(a, 'state', /^Stopped: .*ws:\/\//);
+});
+
+test('notepad: a crashed module is told, and nothing more can be typed', async (context) => {
+  const server = await startServer(context);
+  const a = await openPad(context, 'A', notepad(server, freshRoom('pad')));
+  await a.keyboard.type('before');
+  await shows(a, 'state', /^Saved$/);
+  await a.evaluate(() => import('/pkg/peersync.js').then(({ __trap }) => __trap()).catch(() => {}));
+  await shows(a, 'state', /^Stopped: .*reload the page/);
+  assert.equal(await a.locator('#paper').isEditable(), false);
+  assert.equal(await value(a), 'before');
+  assert.deepEqual(a.failures, []);
 });
 
 test('notepad: caret, selection and scroll stay where they are while others type', async (context) => {

@@ -1,5 +1,5 @@
 // Runs tests one after another, each with a deadline and its own clean-up; closes with node:test's counts.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url));
@@ -37,6 +37,7 @@ export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Runs every test whose name contains one of `filters` (all, if there is none). Returns how many failed. */
 export async function runAll(filters, { onFailure }) {
+  rmSync(artifacts, { recursive: true, force: true });
   mkdirSync(artifacts, { recursive: true });
   const chosen = tests.filter(({ name }) => filters.length === 0 || filters.some((part) => name.includes(part)));
   const started = Date.now();
