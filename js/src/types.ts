@@ -47,9 +47,9 @@ export interface TextEvent {
   delta: DeltaOp[];
   /** `local`: by a call on this client. */
   origin: 'local' | 'remote';
-  /** Who changed it. */
+  /** Who changed it. Empty when many did, as after the room was rebuilt without an operation. */
   author: string;
-  /** Id of the operation. */
+  /** Id of the operation. Empty when `author` is. */
   id: string;
 }
 
