@@ -1,0 +1,10 @@
+/** The package's public names. */
+
+export { BrowserSyncClient } from './client.js';
+export type { ClientEvents, ClientStats } from './client-events.js';
+export { isPeersyncError, PeersyncError } from './errors.js';
+export type { ErrorCode } from './errors.js';
+export type { Listener, ListenOptions, Unsubscribe } from './events.js';
+export type { ClientOptions, ConnectOptions, SendOptions } from './options.js';
+export type { SharedText } from './text.js';
+export type * from './types.js';

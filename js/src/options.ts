@@ -1,0 +1,119 @@
+/** The client's options and their checks. Nothing here touches the network. */
+
+import { PeersyncError } from './errors.js';
+import type { NativeOptions } from './internal/native.js';
+import type { Durability, WaitOptions } from './types.js';
+
+/** Options of {@link BrowserSyncClient}. */
+export interface ClientOptions {
+  /** Name of the room: whoever names the same one at the same backend shares its documents. @default 'default' */
+  room?: string;
+  /** Name of this client in messages (`client_id`). @default chosen at random */
+  clientId?: string;
+  /** 32 bytes, the secret seed of this user's identity (Ed25519). Keep it secret. @default a new one per client */
+  identity?: Uint8Array;
+  /** Shown to the backend when joining the room, never part of a URL. @default none */
+  token?: string;
+  /** `true`, or a filter such as `'peersync=trace'`: log to the console. @default false */
+  debug?: boolean | string;
+  /** Closes the client when aborted. @default none */
+  signal?: AbortSignal;
+}
+
+/** Options of {@link BrowserSyncClient.connect}. */
+export interface ConnectOptions extends WaitOptions {
+  /** Milliseconds until the promise rejects with `TIMEOUT`; dialing goes on. @default 30_000 */
+  timeoutMs?: number;
+}
+
+/** Options of {@link BrowserSyncClient.send}. */
+export interface SendOptions extends WaitOptions {
+  /** How safe the operation must be before the promise resolves. @default 'backend' */
+  until?: Durability;
+  /** Milliseconds until the promise rejects with `TIMEOUT`; the operation is still sent. @default no limit */
+  timeoutMs?: number;
+}
+
+/** Until `connect()` gives up waiting. */
+export const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
+
+/** Bytes of an identity's seed. */
+const IDENTITY_BYTES = 32;
+
+/** Options that a later version will have. Taking them silently would promise what is not kept. */
+const NOT_YET: readonly string[] = ['secret', 'persistence', 'webrtc', 'iceServers'];
+
+const KNOWN: readonly string[] = ['room', 'clientId', 'identity', 'token', 'debug', 'signal'];
+
+/** Checks what `new BrowserSyncClient` was given. Throws `INVALID_ADDRESS`, `INVALID_ARGUMENT` or `UNSUPPORTED`. */
+export function checkOptions(url: unknown, options: unknown): NativeOptions & { signal?: AbortSignal } {
+  if (typeof options !== 'object' || options === null) throw invalid('options must be an object');
+  const given = options as Record<string, unknown>;
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || KNOWN.includes(name)) continue;
+    if (NOT_YET.includes(name)) throw new PeersyncError('UNSUPPORTED', `this version has no option '${name}'`);
+    throw invalid(`there is no option '${name}'; there are: ${KNOWN.join(', ')}`);
+  }
+  const { identity, debug, signal } = given;
+  if (identity !== undefined && !(identity instanceof Uint8Array && identity.length === IDENTITY_BYTES)) {
+    throw invalid(`identity must be a Uint8Array of ${IDENTITY_BYTES} bytes`);
+  }
+  if (debug !== undefined && typeof debug !== 'boolean' && typeof debug !== 'string') {
+    throw invalid('debug must be a boolean or a string');
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal must be an AbortSignal');
+  const checked: NativeOptions & { signal?: AbortSignal } = {
+    url: checkAddress(url),
+    room: checkName('room', given['room']) ?? 'default',
+  };
+  const clientId = checkName('clientId', given['clientId']);
+  const token = checkName('token', given['token']);
+  if (clientId !== undefined) checked.clientId = clientId;
+  if (token !== undefined) checked.token = token;
+  // A copy: the caller may wipe its own.
+  if (identity !== undefined) checked.identity = identity.slice();
+  if (debug) checked.debug = debug === true ? 'debug' : debug;
+  if (signal !== undefined) checked.signal = signal;
+  return checked;
+}
+
+/** Checks `until` of `send`. */
+export function checkUntil(until: unknown): Durability {
+  if (until === undefined) return 'backend';
+  if (until === 'local' || until === 'peer' || until === 'backend') return until;
+  throw invalid(`until must be 'local', 'peer' or 'backend'`);
+}
+
+/** Checks the name of a document. */
+export function checkDocumentName(name: unknown): string {
+  const checked = checkName("the document's name", name);
+  if (checked === undefined) throw invalid("the document's name must be a non-empty string");
+  return checked;
+}
+
+function checkName(what: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value === '') throw invalid(`${what} must be a non-empty string`);
+  return value;
+}
+
+function checkAddress(url: unknown): string {
+  const example = 'give one such as ws://localhost:8000/ws or /ip4/127.0.0.1/tcp/8000/ws';
+  if (typeof url !== 'string' || url === '') {
+    throw new PeersyncError('INVALID_ADDRESS', `the backend's address must be a string: ${example}`);
+  }
+  // Multiaddrs are parsed in one place, the module, once it is loaded.
+  if (url.startsWith('/')) return url;
+  let protocol: string;
+  try {
+    protocol = new URL(url).protocol;
+  } catch (cause) {
+    throw new PeersyncError('INVALID_ADDRESS', `'${url}' is neither a URL nor a multiaddr: ${example}`, { cause });
+  }
+  if (protocol === 'ws:' || protocol === 'wss:') return url;
+  throw new PeersyncError('INVALID_ADDRESS', `'${url}' must start with ws:// or wss://: ${example}`);
+}
+
+function invalid(message: string): PeersyncError {
+  return new PeersyncError('INVALID_ARGUMENT', message);
+}
