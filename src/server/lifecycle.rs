@@ -1,0 +1,226 @@
+//! A server from start to stop. Whatever can go wrong at the start is one sentence for a person; once started, only
+//! being stopped ends it.
+
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use libp2p::{Multiaddr, PeerId};
+use thiserror::Error;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time};
+
+use super::{
+    accept::{self, Edge},
+    addresses::Addresses,
+    admission::Admission,
+    client::TrustedProxies,
+    config::ServeConfig,
+    http::{self, App},
+    identity::{Identity, IdentityError},
+    limits::{FAREWELL_TIMEOUT, NODE_DRAIN},
+    origin::OriginPolicy,
+    plain,
+    readiness::Readiness,
+    ready_file::{Ready, ReadyFile},
+    seam::{self, RedbStore},
+};
+use crate::{
+    base::limits::INCOMING_QUEUE,
+    node::{Node, NodeConfig, NodeError, NodeLimits, Role},
+    storage::StoreError,
+};
+
+/// A running server. Stop it with [`Server::stop`]; dropping it instead closes everything at once.
+#[derive(Debug)]
+pub struct Server {
+    edge: Arc<Edge>,
+    node: Node,
+    http: String,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    ready_file: Option<ReadyFile>,
+}
+
+impl Server {
+    /// Listens, opens the identity and the store, starts the node and says so in the ready file.
+    ///
+    /// # Errors
+    /// Whatever of this did not work, as one sentence.
+    pub async fn start(config: ServeConfig) -> Result<Self, ServeError> {
+        // First, so that a start that fails here has touched nothing.
+        let listener = listen(&config).await?;
+        let bound = listener
+            .local_addr()
+            .map_err(|error| ServeError::Listen { address: config.host.clone(), reason: plain(&error) })?;
+        let ready_file = config.ready_file.as_deref().map(claim_ready_file).transpose()?;
+        let node_parts = NodeParts::open(&config, bound)?;
+        let server = node_parts.serve(config, listener, ready_file)?;
+        tracing::info!(http = server.http, peer_id = %server.peer_id(), "listening");
+        Ok(server)
+    }
+
+    /// URL of the HTTP port.
+    #[must_use]
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
+    /// The name others know this server by.
+    #[must_use]
+    pub fn peer_id(&self) -> PeerId {
+        self.node.peer_id()
+    }
+
+    /// Takes no more connections, makes durable what was accepted, closes every socket with 1001. Ends within ten
+    /// seconds whatever clients do.
+    ///
+    /// # Errors
+    /// [`ServeError::Undrained`] when the node did not finish in time.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        tracing::info!("stopping");
+        self.edge.set_stopping();
+        self.stop.send_replace(true);
+        let drained = time::timeout(NODE_DRAIN, self.node.shutdown()).await;
+        // A panic in there was already logged, and there is nothing more to wait for.
+        let _ = self.accepting.await;
+        if time::timeout(FAREWELL_TIMEOUT, self.edge.admission.drained()).await.is_err() {
+            tracing::warn!(open = self.edge.admission.open(), "some clients did not close their connections");
+        }
+        drop(self.ready_file);
+        drained.map_err(|_| ServeError::Undrained)
+    }
+}
+
+async fn listen(config: &ServeConfig) -> Result<TcpListener, ServeError> {
+    let host = config.host.trim_start_matches('[').trim_end_matches(']');
+    TcpListener::bind((host, config.port)).await.map_err(|error| ServeError::Listen {
+        address: format!("{} port {}", config.host, config.port),
+        reason: plain(&error),
+    })
+}
+
+fn claim_ready_file(path: &std::path::Path) -> Result<ReadyFile, ServeError> {
+    ReadyFile::claim(path).map_err(|error| ServeError::ReadyFile { path: path.to_owned(), reason: plain(&error) })
+}
+
+/// What the node is made of, opened but not started.
+struct NodeParts {
+    identity: Identity,
+    store: Arc<dyn crate::storage::Store>,
+    addresses: Addresses,
+}
+
+impl NodeParts {
+    fn open(config: &ServeConfig, bound: SocketAddr) -> Result<Self, ServeError> {
+        let dir = &config.data_dir;
+        fs::create_dir_all(dir).map_err(|error| ServeError::DataDir { path: dir.clone(), reason: plain(&error) })?;
+        let identity = Identity::load_or_create(&config.identity)?;
+        let store = RedbStore::open(dir).map_err(|error| ServeError::Store { path: dir.clone(), reason: error })?;
+        let addresses = Addresses::new(bound, &config.announce, identity.peer_id())
+            .map_err(|address| ServeError::ForeignAddress { address })?;
+        Ok(Self { identity, store, addresses })
+    }
+
+    fn serve(
+        self,
+        config: ServeConfig,
+        listener: TcpListener,
+        ready_file: Option<ReadyFile>,
+    ) -> Result<Server, ServeError> {
+        let (incoming, transport) = seam::channel(INCOMING_QUEUE);
+        let transport = seam::authenticate(transport, self.identity.keypair());
+        let node_config = NodeConfig {
+            keypair: self.identity.keypair().clone(),
+            author_seed: self.identity.author_seed(),
+            role: Role::Backend,
+            store: Arc::clone(&self.store),
+            limits: NodeLimits {
+                max_connections: u32::try_from(config.max_connections).unwrap_or(u32::MAX),
+                ..NodeLimits::default()
+            },
+        };
+        let node = Node::start(node_config, transport, &self.addresses.listen)?;
+        let admission = Admission::new(config.max_connections, config.max_connections_per_ip);
+        let proxies = TrustedProxies::new(config.trusted_proxy.clone());
+        let edge = Arc::new(Edge::new(admission, proxies, config.header_timeout));
+        let http = self.addresses.http.clone();
+        if let Some(file) = &ready_file {
+            self.announce(file, node.peer_id())?;
+        }
+        let app = Arc::new(App {
+            edge: Arc::clone(&edge),
+            origins: OriginPolicy::new(config.allow_origin.clone()),
+            readiness: Readiness::new(self.store),
+            addresses: self.addresses,
+            node: node.clone(),
+            incoming,
+            config,
+        });
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(accept::run(listener, Arc::clone(&edge), http::router(app), stopped));
+        Ok(Server { edge, node, http, stop, accepting, ready_file })
+    }
+
+    // The kernel takes connections since the listener was bound, so whoever reads the file is served.
+    fn announce(&self, file: &ReadyFile, peer_id: PeerId) -> Result<(), ServeError> {
+        let ready = Ready {
+            peer_id: &peer_id.to_string(),
+            http: &self.addresses.http,
+            addresses: &self.addresses.all,
+            bootstrap_peers: &self.addresses.bootstrap_peers,
+        };
+        file.write(&ready)
+            .map_err(|error| ServeError::ReadyFile { path: file.path().to_owned(), reason: plain(&error) })
+    }
+}
+
+/// Why a server did not start, or did not stop cleanly.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The port is taken, or the address is not this machine's.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// Host and port.
+        address: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The data directory cannot be made.
+    #[error("cannot use the data directory {}: {reason}", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// The store in the data directory cannot be opened.
+    #[error("cannot open the store in {}: {reason}", path.display())]
+    Store {
+        /// The directory.
+        path: PathBuf,
+        /// The store's words.
+        reason: StoreError,
+    },
+    /// No identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The ready file cannot be written.
+    #[error("cannot write the ready file {}: {reason}", path.display())]
+    ReadyFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// An announced address ends in another peer's id.
+    #[error("cannot announce {address}: it names another peer")]
+    ForeignAddress {
+        /// The address.
+        address: Multiaddr,
+    },
+    /// The node did not start.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The node did not stop in time. Everything that was acknowledged is durable nevertheless.
+    #[error("the node did not stop in time")]
+    Undrained,
+}
