@@ -36,3 +36,16 @@ pub const WEBSOCKET_DRAIN_POLL_MS: u64 = 10;
 pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 16 << 10;
 /// Longest WebSocket URL or multiaddr that is looked at, bytes. Longer: refused before it is parsed.
 pub const WEBSOCKET_ADDRESS_BYTES: usize = 2_048;
+
+// ---- storage ----
+
+/// Commits the server's store holds beyond the life of their futures. Full: a further commit waits in its future, in
+/// order, and dropping that future withdraws it.
+pub const STORE_QUEUE: usize = 1024;
+/// Commits that share one flush to disk: enough that a slow disk keeps up with every session, few enough that one
+/// flush stays short. More wait for the next flush.
+pub const STORE_GROUP_MAX: usize = 1024;
+/// Bytes of the commits that share one flush; a single larger commit goes alone. Bounds what a failed flush undoes.
+pub const STORE_GROUP_BYTES: usize = 8 << 20;
+/// Pages of the server's store held in memory, bytes (redb's own default is 1 GiB). Full: the least used go.
+pub const STORE_CACHE_BYTES: usize = 64 << 20;

@@ -31,6 +31,7 @@ use super::{
     limits::{ACCEPT_BACKOFF, FAREWELL_TIMEOUT, HTTP_DRAIN, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TURNED_AWAY},
     metrics::{Metrics, Reject},
 };
+use crate::transport::TransportCounters;
 
 /// What every connection of this server shares.
 #[derive(Debug)]
@@ -38,13 +39,16 @@ pub(super) struct Edge {
     pub(super) metrics: Metrics,
     pub(super) admission: Arc<Admission>,
     pub(super) proxies: TrustedProxies,
+    /// Bytes over WebSockets.
+    pub(super) traffic: Arc<TransportCounters>,
     pub(super) header_timeout: Duration,
     stopping: AtomicBool,
 }
 
 impl Edge {
     pub(super) fn new(admission: Arc<Admission>, proxies: TrustedProxies, header_timeout: Duration) -> Self {
-        Self { metrics: Metrics::new(), admission, proxies, header_timeout, stopping: AtomicBool::new(false) }
+        let (metrics, traffic, stopping) = (Metrics::new(), TransportCounters::new(), AtomicBool::new(false));
+        Self { metrics, admission, proxies, traffic, header_timeout, stopping }
     }
 
     pub(super) fn is_stopping(&self) -> bool {

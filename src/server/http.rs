@@ -26,10 +26,9 @@ use super::{
     metrics_text,
     origin::OriginPolicy,
     readiness::Readiness,
-    seam::IncomingSender,
     upgrade,
 };
-use crate::{base::limits::MAX_FRAME_BYTES, node::Node};
+use crate::{base::limits::MAX_FRAME_BYTES, node::Node, transport::websocket::IncomingSender};
 
 /// What the routes know.
 #[derive(Debug)]
@@ -146,7 +145,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let text = metrics_text::render(&app.edge.metrics, app.edge.admission.open(), &app.node.stats());
+    let text = metrics_text::render(&app.edge, &app.node.stats());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -1,7 +1,12 @@
 //! A server from start to stop. Whatever can go wrong at the start is one sentence for a person; once started, only
 //! being stopped ends it.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use libp2p::{Multiaddr, PeerId};
 use thiserror::Error;
@@ -15,17 +20,20 @@ use super::{
     config::ServeConfig,
     http::{self, App},
     identity::{Identity, IdentityError},
-    limits::{FAREWELL_TIMEOUT, NODE_DRAIN},
+    limits::{FAREWELL_TIMEOUT, NODE_DRAIN, STORE_DRAIN},
     origin::OriginPolicy,
     plain,
     readiness::Readiness,
     ready_file::{Ready, ReadyFile},
-    seam::{self, RedbStore},
 };
 use crate::{
     base::limits::INCOMING_QUEUE,
     node::{Node, NodeConfig, NodeError, NodeLimits, Role},
-    storage::StoreError,
+    storage::{Store as _, StoreError, native::RedbStore},
+    transport::{
+        self, AuthenticateError, TransportCounters,
+        websocket::{self, IncomingSender},
+    },
 };
 
 /// A running server. Stop it with [`Server::stop`]; dropping it instead closes everything at once.
@@ -33,6 +41,7 @@ use crate::{
 pub struct Server {
     edge: Arc<Edge>,
     node: Node,
+    store: Arc<RedbStore>,
     http: String,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
@@ -51,8 +60,7 @@ impl Server {
             .local_addr()
             .map_err(|error| ServeError::Listen { address: config.host.clone(), reason: plain(&error) })?;
         let ready_file = config.ready_file.as_deref().map(claim_ready_file).transpose()?;
-        let node_parts = NodeParts::open(&config, bound)?;
-        let server = node_parts.serve(config, listener, ready_file)?;
+        let server = Parts::open(&config, bound).await?.serve(config, listener, ready_file)?;
         tracing::info!(http = server.http, peer_id = %server.peer_id(), "listening");
         Ok(server)
     }
@@ -84,7 +92,9 @@ impl Server {
         if time::timeout(FAREWELL_TIMEOUT, self.edge.admission.drained()).await.is_err() {
             tracing::warn!(open = self.edge.admission.open(), "some clients did not close their connections");
         }
+        let flushed = time::timeout(STORE_DRAIN, self.store.close()).await;
         drop(self.ready_file);
+        flushed.map_err(|_| ServeError::Undrained)?.map_err(ServeError::Flush)?;
         drained.map_err(|_| ServeError::Undrained)
     }
 }
@@ -97,26 +107,36 @@ async fn listen(config: &ServeConfig) -> Result<TcpListener, ServeError> {
     })
 }
 
-fn claim_ready_file(path: &std::path::Path) -> Result<ReadyFile, ServeError> {
+fn claim_ready_file(path: &Path) -> Result<ReadyFile, ServeError> {
     ReadyFile::claim(path).map_err(|error| ServeError::ReadyFile { path: path.to_owned(), reason: plain(&error) })
 }
 
-/// What the node is made of, opened but not started.
-struct NodeParts {
+/// Opens the store. One of a newer peersync can be read, but a backend that cannot write acknowledges nothing and is
+/// better not started.
+async fn open_store(dir: &Path) -> Result<Arc<RedbStore>, ServeError> {
+    let failed = |reason| ServeError::Store { path: dir.to_owned(), reason };
+    let store = RedbStore::open(dir).map_err(failed)?;
+    if store.is_read_only() {
+        store.commit(Vec::new()).await.map_err(failed)?;
+    }
+    Ok(Arc::new(store))
+}
+
+/// What a server is made of: opened, not yet started.
+struct Parts {
     identity: Identity,
-    store: Arc<dyn crate::storage::Store>,
+    store: Arc<RedbStore>,
     addresses: Addresses,
 }
 
-impl NodeParts {
-    fn open(config: &ServeConfig, bound: SocketAddr) -> Result<Self, ServeError> {
+impl Parts {
+    async fn open(config: &ServeConfig, bound: SocketAddr) -> Result<Self, ServeError> {
         let dir = &config.data_dir;
         fs::create_dir_all(dir).map_err(|error| ServeError::DataDir { path: dir.clone(), reason: plain(&error) })?;
         let identity = Identity::load_or_create(&config.identity)?;
-        let store = RedbStore::open(dir).map_err(|error| ServeError::Store { path: dir.clone(), reason: error })?;
         let addresses = Addresses::new(bound, &config.announce, identity.peer_id())
             .map_err(|address| ServeError::ForeignAddress { address })?;
-        Ok(Self { identity, store, addresses })
+        Ok(Self { identity, store: open_store(dir).await?, addresses })
     }
 
     fn serve(
@@ -125,30 +145,18 @@ impl NodeParts {
         listener: TcpListener,
         ready_file: Option<ReadyFile>,
     ) -> Result<Server, ServeError> {
-        let (incoming, transport) = seam::channel(INCOMING_QUEUE);
-        let transport = seam::authenticate(transport, self.identity.keypair());
-        let node_config = NodeConfig {
-            keypair: self.identity.keypair().clone(),
-            author_seed: self.identity.author_seed(),
-            role: Role::Backend,
-            store: Arc::clone(&self.store),
-            limits: NodeLimits {
-                max_connections: u32::try_from(config.max_connections).unwrap_or(u32::MAX),
-                ..NodeLimits::default()
-            },
-        };
-        let node = Node::start(node_config, transport, &self.addresses.listen)?;
         let admission = Admission::new(config.max_connections, config.max_connections_per_ip);
         let proxies = TrustedProxies::new(config.trusted_proxy.clone());
         let edge = Arc::new(Edge::new(admission, proxies, config.header_timeout));
-        let http = self.addresses.http.clone();
+        let (incoming, node) = self.start_node(&config, &edge.traffic)?;
         if let Some(file) = &ready_file {
-            self.announce(file, node.peer_id())?;
+            self.announce(file)?;
         }
+        let http = self.addresses.http.clone();
         let app = Arc::new(App {
             edge: Arc::clone(&edge),
             origins: OriginPolicy::new(config.allow_origin.clone()),
-            readiness: Readiness::new(self.store),
+            readiness: Readiness::new(self.store.clone()),
             addresses: self.addresses,
             node: node.clone(),
             incoming,
@@ -156,13 +164,34 @@ impl NodeParts {
         });
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(accept::run(listener, Arc::clone(&edge), http::router(app), stopped));
-        Ok(Server { edge, node, http, stop, accepting, ready_file })
+        Ok(Server { edge, node, store: self.store, http, stop, accepting, ready_file })
+    }
+
+    fn start_node(
+        &self,
+        config: &ServeConfig,
+        traffic: &Arc<TransportCounters>,
+    ) -> Result<(IncomingSender, Node), ServeError> {
+        let keypair = self.identity.keypair();
+        let (incoming, raw) = websocket::channel(INCOMING_QUEUE);
+        let transport = transport::authenticate(raw, keypair, traffic)?;
+        let node_config = NodeConfig {
+            keypair: keypair.clone(),
+            author_seed: self.identity.author_seed(),
+            role: Role::Backend,
+            store: self.store.clone(),
+            limits: NodeLimits {
+                max_connections: u32::try_from(config.max_connections).unwrap_or(u32::MAX),
+                ..NodeLimits::default()
+            },
+        };
+        Ok((incoming, Node::start(node_config, transport, &self.addresses.listen)?))
     }
 
     // The kernel takes connections since the listener was bound, so whoever reads the file is served.
-    fn announce(&self, file: &ReadyFile, peer_id: PeerId) -> Result<(), ServeError> {
+    fn announce(&self, file: &ReadyFile) -> Result<(), ServeError> {
         let ready = Ready {
-            peer_id: &peer_id.to_string(),
+            peer_id: &self.identity.peer_id().to_string(),
             http: &self.addresses.http,
             addresses: &self.addresses.all,
             bootstrap_peers: &self.addresses.bootstrap_peers,
@@ -217,10 +246,16 @@ pub enum ServeError {
         /// The address.
         address: Multiaddr,
     },
+    /// The identity cannot authenticate connections.
+    #[error(transparent)]
+    Authenticate(#[from] AuthenticateError),
+    /// The last writes did not reach the disk. None of them was acknowledged.
+    #[error("cannot flush the store: {0}")]
+    Flush(StoreError),
     /// The node did not start.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// The node did not stop in time. Everything that was acknowledged is durable nevertheless.
-    #[error("the node did not stop in time")]
+    /// The node or the store did not stop in time. Everything that was acknowledged is durable nevertheless.
+    #[error("could not stop in time")]
     Undrained,
 }

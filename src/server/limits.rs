@@ -18,8 +18,6 @@ pub(super) const MAX_BODY_BYTES: usize = 16 << 10;
 pub(super) const MAX_TURNED_AWAY: usize = 64;
 /// How long a refused or closing socket may take to read its last message.
 pub(super) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
-/// Bytes gathered into one outgoing WebSocket message before it is sent without waiting for a flush.
-pub(super) const SOCKET_MESSAGE_BYTES: usize = 64 << 10;
 /// Read and write buffer of one WebSocket, bytes: what an idle connection costs.
 pub(super) const SOCKET_BUFFER_BYTES: usize = 16 << 10;
 /// Most bytes one WebSocket may hold unsent. More: the connection fails; writes wait long before that.
@@ -33,6 +31,8 @@ pub(super) const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// For HTTP requests under way when the server stops.
 pub(super) const HTTP_DRAIN: Duration = Duration::from_secs(2);
 /// For the node to make what it accepted durable and close its connections when the server stops.
-pub(super) const NODE_DRAIN: Duration = Duration::from_secs(6);
+pub(super) const NODE_DRAIN: Duration = Duration::from_secs(4);
+/// For the store to flush when the server stops.
+pub(super) const STORE_DRAIN: Duration = Duration::from_secs(2);
 /// Addresses that `--announce` may name.
 pub(super) const MAX_ANNOUNCED: usize = 32;

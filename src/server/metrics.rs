@@ -75,10 +75,6 @@ pub(super) struct Metrics {
     pub(super) panics: AtomicU64,
     /// WebSockets open now.
     pub(super) sockets: AtomicU64,
-    /// Payload bytes received over WebSockets.
-    pub(super) bytes_received: AtomicU64,
-    /// Payload bytes sent over WebSockets.
-    pub(super) bytes_sent: AtomicU64,
     started: tokio::time::Instant,
 }
 
@@ -91,8 +87,6 @@ impl Metrics {
             accept_errors: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             sockets: AtomicU64::new(0),
-            bytes_received: AtomicU64::new(0),
-            bytes_sent: AtomicU64::new(0),
             started: tokio::time::Instant::now(),
         }
     }

@@ -2,28 +2,29 @@
 
 use std::{fmt::Write as _, fs, sync::atomic::Ordering::Relaxed};
 
-use super::metrics::{Metrics, Reject};
+use super::{accept::Edge, metrics::Reject};
 use crate::node::NodeStats;
 
-/// The text of `/metrics`. `open` is the number of TCP connections.
-pub(super) fn render(metrics: &Metrics, open: usize, node: &NodeStats) -> String {
+/// The text of `/metrics`.
+pub(super) fn render(edge: &Edge, node: &NodeStats) -> String {
+    let metrics = &edge.metrics;
     let mut text = Text::default();
     text.head("build_info", "gauge", "The running version.");
     text.line("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.gauge("uptime_seconds", "Seconds since the server started.", metrics.uptime_seconds());
-    text.gauge("tcp_connections", "TCP connections open now.", open as u64);
+    text.gauge("tcp_connections", "TCP connections open now.", edge.admission.open() as u64);
     text.gauge("websockets", "WebSockets open now.", metrics.sockets.load(Relaxed));
     if let Some(bytes) = resident_bytes() {
         text.gauge("resident_memory_bytes", "Resident memory of the process.", bytes);
     }
     for (name, help, value) in [
-        ("tcp_accepted", "TCP connections accepted.", &metrics.accepted),
-        ("tcp_accept_errors", "Accept calls that the system refused.", &metrics.accept_errors),
-        ("connection_panics", "Connection tasks that ended in a bug.", &metrics.panics),
-        ("websocket_received_bytes", "Payload bytes received over WebSockets.", &metrics.bytes_received),
-        ("websocket_sent_bytes", "Payload bytes sent over WebSockets.", &metrics.bytes_sent),
+        ("tcp_accepted", "TCP connections accepted.", metrics.accepted.load(Relaxed)),
+        ("tcp_accept_errors", "Accept calls that the system refused.", metrics.accept_errors.load(Relaxed)),
+        ("connection_panics", "Connection tasks that ended in a bug.", metrics.panics.load(Relaxed)),
+        ("websocket_received_bytes", "Payload bytes received over WebSockets.", edge.traffic.bytes_received()),
+        ("websocket_sent_bytes", "Payload bytes sent over WebSockets.", edge.traffic.bytes_sent()),
     ] {
-        text.counter(name, help, value.load(Relaxed));
+        text.counter(name, help, value);
     }
     text.head("rejected_total", "counter", "Connections, requests and sockets refused or closed, by reason.");
     for reason in Reject::ALL {

@@ -17,7 +17,6 @@ mod metrics_text;
 mod origin;
 mod readiness;
 mod ready_file;
-mod seam;
 mod socket;
 mod upgrade;
 

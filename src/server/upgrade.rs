@@ -16,10 +16,12 @@ use super::{
     http::App,
     limits::{SOCKET_BUFFER_BYTES, SOCKET_UNSENT_BYTES},
     metrics::Reject,
-    seam::{IncomingSlot, IncomingSocket, NotTaken},
-    socket::SocketBytes,
+    socket::Socket,
 };
-use crate::base::limits::MAX_FRAME_BYTES;
+use crate::{
+    base::limits::MAX_FRAME_BYTES,
+    transport::websocket::{IncomingSlot, IncomingSocket, MessageStream, NotTaken},
+};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -97,8 +99,9 @@ fn accept(app: &App, ends: Ends, admitted: Admitted, upgrade: WebSocketUpgrade) 
         .max_write_buffer_size(SOCKET_UNSENT_BYTES)
         .on_failed_upgrade(move |_| failed.metrics.reject(Reject::BadRequest))
         .on_upgrade(move |socket| async move {
+            // The stream closes itself when the node drops it: nothing to wait for.
             drop(slot.send(IncomingSocket {
-                io: Box::new(SocketBytes::new(socket, edge, permit)),
+                io: Box::new(MessageStream::new(Socket::new(socket, edge, permit))),
                 local: websocket(ends.local.ip().to_canonical(), ends.local.port()),
                 remote: websocket(client, ends.remote.port()),
             }));

@@ -3,6 +3,7 @@
 //! A room is an append-only list of entries, numbered from 0 without holes, in the order in which this node
 //! delivered them. The bytes of an entry are opaque here.
 
+mod lengths;
 mod memory;
 #[cfg(not(wasm_browser))]
 pub mod native;
@@ -33,7 +34,8 @@ pub struct Entry {
 /// One change. The changes of one [`Store::commit`] become visible and durable together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Adds an entry at the end of a room, or replaces the one already at `index`.
+    /// Adds an entry at the end of a room, or replaces the one already at `index`. An index beyond the end would
+    /// leave a hole: the commit is refused with [`StoreError::Hole`].
     Append {
         /// The room.
         room: RoomId,
@@ -42,7 +44,8 @@ pub enum Write {
         /// The entry.
         bytes: Vec<u8>,
     },
-    /// Drops every entry of a room from `from` on (a log is rewritten after an equivocation).
+    /// Drops every entry of a room from `from` on (a log is rewritten after an equivocation). Nothing if the room
+    /// is not that long.
     Truncate {
         /// The room.
         room: RoomId,
@@ -61,10 +64,14 @@ pub enum Write {
 /// A durable (or, in memory, pretended) home for rooms. Cheap to share; every call may run concurrently with others.
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Entries of `room` from index `from` on, in order, at most `limit` of them. Fewer than `limit`: that was all.
+    /// Sees every commit that has resolved, and of each commit all or nothing.
     fn load(&self, room: RoomId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>>;
-    /// Makes `writes` durable, all or none. Commits are applied in the order in which they were called; concurrent
-    /// ones may share one flush to disk (group commit). Resolves only after that flush. Dropping the future does
-    /// not undo the commit.
+    /// Makes `writes` durable, all or none. Commits are applied in the order in which they were called, polled or
+    /// not; concurrent ones may share one flush to disk (group commit). Resolves only after that flush. An error
+    /// acknowledges nothing: the writes may be kept or not, and making them again is harmless.
+    ///
+    /// Dropping the future does not undo a commit that the store has accepted. A store whose queue is full accepts
+    /// later: until then dropping the future withdraws the commit.
     fn commit(&self, writes: Vec<Write>) -> StoreFuture<()>;
     /// A value of this node's own.
     fn meta(&self, key: &str) -> StoreFuture<Option<Vec<u8>>>;
@@ -86,6 +93,16 @@ pub enum StoreError {
         found: u32,
         /// The newest this build writes.
         supported: u32,
+    },
+    /// The commit would leave a hole in a room, most often because the commit before it failed. It changed nothing.
+    #[error("entry {index} of {room:?} would leave a hole, the room has {len} entries")]
+    Hole {
+        /// The room.
+        room: RoomId,
+        /// The index asked for.
+        index: u64,
+        /// The entries the room has.
+        len: u64,
     },
     /// The file is not a store, or damaged.
     #[error("the store is damaged: {0}")]

@@ -1,0 +1,183 @@
+//! One redb database that is reopened after errors, and never panics.
+//!
+//! After an I/O error redb refuses everything until it is opened anew. That happens here, at the next call, while the
+//! file stays open and locked.
+
+use std::{
+    io::ErrorKind,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use super::{
+    super::{Entry, SCHEMA_VERSION, StoreError, Write},
+    disk::{Backend, Disk},
+    tables,
+};
+use crate::base::{RoomId, limits::STORE_CACHE_BYTES};
+
+/// How often a call opens the database again because another thread's call just broke it.
+const OPEN_ATTEMPTS: usize = 3;
+
+/// Why a call failed, and whether redb has to be opened again.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: StoreError,
+    reopen: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Database {
+    slot: RwLock<Slot>,
+    schema: u32,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// None after an error: opened again at the next call. Declared first: dropped before the disk is let go.
+    open: Option<redb::Database>,
+    /// None once closed.
+    disk: Option<Arc<dyn Disk>>,
+}
+
+impl Database {
+    /// Opens what is on `disk`, or makes a new database if that is empty.
+    pub(super) fn open(disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let redb = open_redb(&disk)?;
+        let schema = guard(|| tables::schema(&redb)).map_err(|failure| failure.error)?;
+        Ok(Self { slot: RwLock::new(Slot { open: Some(redb), disk: Some(disk) }), schema })
+    }
+
+    pub(super) const fn is_read_only(&self) -> bool {
+        self.schema > SCHEMA_VERSION
+    }
+
+    /// Applies commits in order with one flush. An error is every commit's.
+    pub(super) fn commit(&self, group: &[Vec<Write>]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        if self.is_read_only() {
+            return Err(StoreError::NewerSchema { found: self.schema, supported: SCHEMA_VERSION });
+        }
+        // A failed write may leave redb's bookkeeping in doubt, whatever the reason.
+        self.run(|redb| tables::commit(redb, group).map_err(Failure::fatal))
+    }
+
+    pub(super) fn load(&self, room: RoomId, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.run(|redb| tables::load(redb, room, from, limit))
+    }
+
+    pub(super) fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run(|redb| tables::meta(redb, key))
+    }
+
+    /// Lets go of the disk. Every later call fails.
+    pub(super) fn close(&self) {
+        let mut slot = self.write_slot();
+        discard(slot.open.take());
+        slot.disk = None;
+    }
+
+    fn run<T>(&self, call: impl Fn(&redb::Database) -> Result<T, Failure>) -> Result<T, StoreError> {
+        for _ in 0..OPEN_ATTEMPTS {
+            let slot = self.read_slot();
+            let Some(redb) = &slot.open else {
+                drop(slot);
+                self.reopen()?;
+                continue;
+            };
+            let result = guard(|| call(redb));
+            drop(slot);
+            return result.map_err(|failure| {
+                if failure.reopen {
+                    discard(self.write_slot().open.take());
+                }
+                failure.error
+            });
+        }
+        Err(StoreError::Io("the disk keeps failing".to_owned()))
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut slot = self.write_slot();
+        if slot.open.is_none() {
+            let disk = slot.disk.as_ref().ok_or(StoreError::Closed)?;
+            slot.open = Some(open_redb(disk)?);
+        }
+        Ok(())
+    }
+
+    fn read_slot(&self) -> RwLockReadGuard<'_, Slot> {
+        self.slot.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_slot(&self) -> RwLockWriteGuard<'_, Slot> {
+        self.slot.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn open_redb(disk: &Arc<dyn Disk>) -> Result<redb::Database, StoreError> {
+    let backend = Backend(disk.clone());
+    let open = || Ok(redb::Builder::new().set_cache_size(STORE_CACHE_BYTES).create_with_backend(backend)?);
+    guard(open).map_err(|failure| failure.error)
+}
+
+/// Closing writes too, and can stumble over damage; every acknowledged commit is on disk already.
+fn discard(redb: Option<redb::Database>) {
+    _ = guard(|| {
+        drop(redb);
+        Ok(())
+    });
+}
+
+/// redb asserts what a damaged file can violate: such a panic is an error of the file, not of this process.
+fn guard<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        let error = StoreError::Corrupt(text.unwrap_or_else(|| "unreadable".to_owned()));
+        Err(Failure { error, reopen: true })
+    })
+}
+
+impl Failure {
+    fn fatal(mut self) -> Self {
+        self.reopen = true;
+        self
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self { error, reopen: false }
+    }
+}
+
+impl<E: Into<redb::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let text = error.to_string();
+        match error {
+            redb::Error::Io(io) => Self { error: io_error(io.kind(), text), reopen: true },
+            redb::Error::PreviousIo | redb::Error::LockPoisoned(_) => {
+                Self { error: StoreError::Io(text), reopen: true }
+            }
+            redb::Error::DatabaseAlreadyOpen => StoreError::Locked.into(),
+            redb::Error::ValueTooLarge(_) => StoreError::Io(text).into(),
+            _ => StoreError::Corrupt(text).into(),
+        }
+    }
+}
+
+fn io_error(kind: ErrorKind, text: String) -> StoreError {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreError::Full(text),
+        // Beyond the end, or not what belongs there.
+        ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => StoreError::Corrupt(text),
+        _ => StoreError::Io(text),
+    }
+}

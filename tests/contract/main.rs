@@ -1,0 +1,12 @@
+//! The contract of every store, and what durable ones promise about crashes, damage and failing disks. SPEC §ST.
+
+#![cfg(feature = "net")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod damage;
+mod disk;
+mod durable;
+mod faults;
+mod suite;
+mod support;
+mod throughput;
