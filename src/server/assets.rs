@@ -11,7 +11,6 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse as _, Response},
-    routing::MethodRouter,
 };
 use tower_http::{
     cors::{Any, CorsLayer},
@@ -32,7 +31,7 @@ const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><meta name=viewport 
 /// Pages of `www` for every path that no other route has.
 pub(super) fn pages(www: &Path) -> Router {
     let files = ServeDir::new(www).precompressed_br().precompressed_gzip().fallback(not_found.into_service());
-    guarded(Router::new().fallback_service(MethodRouter::new().fallback_service(files)))
+    guarded(Router::new().fallback_service(files))
 }
 
 /// One folder of the package under `prefix`, for pages of any origin: it is public code and knows no user.

@@ -62,7 +62,7 @@ labels! {
 /// Status classes 1xx to 5xx.
 const CLASSES: usize = 5;
 
-/// The server's counters. All only grow, but for the gauges `sockets` and `uptime`.
+/// The server's counters. All only grow, but for the gauge `sockets`.
 #[derive(Debug)]
 pub(super) struct Metrics {
     rejects: [AtomicU64; Reject::COUNT],
@@ -75,7 +75,6 @@ pub(super) struct Metrics {
     pub(super) panics: AtomicU64,
     /// WebSockets open now.
     pub(super) sockets: AtomicU64,
-    started: tokio::time::Instant,
 }
 
 impl Metrics {
@@ -87,7 +86,6 @@ impl Metrics {
             accept_errors: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             sockets: AtomicU64::new(0),
-            started: tokio::time::Instant::now(),
         }
     }
 
@@ -114,11 +112,6 @@ impl Metrics {
                 (*route, class, self.response(*route, class).map_or(0, |counter| counter.load(Relaxed)))
             })
         })
-    }
-
-    /// Whole seconds since the server started.
-    pub(super) fn uptime_seconds(&self) -> u64 {
-        self.started.elapsed().as_secs()
     }
 
     fn response(&self, route: Route, class: usize) -> Option<&AtomicU64> {

@@ -11,7 +11,6 @@ pub(super) fn render(edge: &Edge, node: &NodeStats) -> String {
     let mut text = Text::default();
     text.head("build_info", "gauge", "The running version.");
     text.line("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
-    text.gauge("uptime_seconds", "Seconds since the server started.", metrics.uptime_seconds());
     text.gauge("tcp_connections", "TCP connections open now.", edge.admission.open() as u64);
     text.gauge("websockets", "WebSockets open now.", metrics.sockets.load(Relaxed));
     if let Some(bytes) = resident_bytes() {

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::{
-    sync::Mutex,
-    time::{self, Instant},
-};
+use tokio::{sync::Mutex, time};
 
 use super::limits::{READINESS_LIFETIME, READINESS_TIMEOUT};
 use crate::storage::{Store, Write};
@@ -18,28 +15,36 @@ const PROBE_KEY: &str = "server/ready";
 #[derive(Debug)]
 pub(super) struct Readiness {
     store: Arc<dyn Store>,
-    last: Mutex<Option<(Instant, Result<(), String>)>>,
+    /// Emptied by a timer.
+    last: Arc<Mutex<Option<Answer>>>,
 }
+
+/// Why the store does not take writes, if so.
+type Answer = Result<(), String>;
 
 impl Readiness {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, last: Mutex::new(None) }
+        Self { store, last: Arc::default() }
     }
 
-    /// The store's answer, at most a moment old, or why there is none.
-    pub(super) async fn check(&self) -> Result<(), String> {
+    /// The store's answer, at most a moment old.
+    pub(super) async fn check(&self) -> Answer {
         let mut last = self.last.lock().await;
-        if let Some((at, answer)) = &*last
-            && at.elapsed() < READINESS_LIFETIME
-        {
+        if let Some(answer) = &*last {
             return answer.clone();
         }
         let answer = self.probe().await;
-        *last = Some((Instant::now(), answer.clone()));
+        *last = Some(answer.clone());
+        let stale = Arc::clone(&self.last);
+        // Ends by itself, and there is one per answer, so one at a time.
+        tokio::spawn(async move {
+            time::sleep(READINESS_LIFETIME).await;
+            *stale.lock().await = None;
+        });
         answer
     }
 
-    async fn probe(&self) -> Result<(), String> {
+    async fn probe(&self) -> Answer {
         let write = Write::Meta { key: PROBE_KEY.to_owned(), value: Some(Vec::new()) };
         match time::timeout(READINESS_TIMEOUT, self.store.commit(vec![write])).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
