@@ -36,6 +36,9 @@ struct KeyOptions {
     /// Key file [default: <data-dir>/identity.key]
     #[arg(long, env = "PEERSYNC_IDENTITY", value_name = "FILE")]
     identity: Option<PathBuf>,
+    /// The server's config file, which may name either
+    #[arg(long, env = "PEERSYNC_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// Could not start.
@@ -103,8 +106,8 @@ async fn run_until_told(server: Server, mut signals: Signals) -> anyhow::Result<
 }
 
 fn key(options: KeyOptions) -> anyhow::Result<()> {
-    let settings = Options { data_dir: options.data_dir, identity: options.identity, ..Options::default() };
-    let path = settings.resolve()?.identity;
+    let KeyOptions { data_dir, identity, config } = options;
+    let path = Options { data_dir, identity, config, ..Options::default() }.resolve()?.identity;
     let identity = Identity::load_or_create(&path)?;
     let verb = if identity.is_new() { "created" } else { "found" };
     eprintln!("{verb} the identity {}", path.display());

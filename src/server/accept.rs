@@ -222,3 +222,39 @@ impl AsyncWrite for Admitted {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    async fn ask(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_bug_in_one_connection_ends_that_one_only() {
+        async fn bug() -> &'static str {
+            panic!("a bug")
+        }
+        let router = Router::new().route("/bug", get(bug)).route("/", get(|| async { "fine" }));
+        let edge = Arc::new(Edge::new(Admission::new(10, 10), TrustedProxies::default(), Duration::from_secs(10)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let accepting = tokio::spawn(run(listener, Arc::clone(&edge), router, stopped));
+        assert_eq!(ask(address, "/bug").await, "");
+        assert!(ask(address, "/").await.ends_with("fine"));
+        stop.send_replace(true);
+        accepting.await.unwrap();
+        assert_eq!(edge.metrics.panics.load(Relaxed), 1);
+        assert_eq!(edge.admission.open(), 0);
+    }
+}

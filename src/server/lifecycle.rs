@@ -21,7 +21,7 @@ use super::{
     http::{self, App},
     identity::{Identity, IdentityError},
     limits::{FAREWELL_TIMEOUT, NODE_DRAIN, STORE_DRAIN},
-    origin::OriginPolicy,
+    origin::{AllowedOrigin, OriginPolicy},
     plain,
     readiness::Readiness,
     ready_file::{Ready, ReadyFile},
@@ -60,6 +60,9 @@ impl Server {
             .local_addr()
             .map_err(|error| ServeError::Listen { address: config.host.clone(), reason: plain(&error) })?;
         let ready_file = config.ready_file.as_deref().map(claim_ready_file).transpose()?;
+        if config.allow_origin.iter().any(AllowedOrigin::is_everyone) {
+            tracing::warn!("--allow-origin * lets every web page that a visitor opens use this server");
+        }
         let server = Parts::open(&config, bound).await?.serve(config, listener, ready_file)?;
         tracing::info!(http = server.http, peer_id = %server.peer_id(), "listening");
         Ok(server)

@@ -10,6 +10,13 @@ use serde::Deserialize;
 #[serde(try_from = "String")]
 pub struct AllowedOrigin(String);
 
+impl AllowedOrigin {
+    /// Whether this allows pages of every origin.
+    pub(super) fn is_everyone(&self) -> bool {
+        self.0 == "*"
+    }
+}
+
 impl FromStr for AllowedOrigin {
     type Err = String;
 
@@ -61,7 +68,7 @@ impl OriginPolicy {
     }
 
     fn lists(&self, origin: &str) -> bool {
-        self.allowed.iter().any(|allowed| allowed.0 == "*" || allowed.0 == origin)
+        self.allowed.iter().any(|allowed| allowed.is_everyone() || allowed.0 == origin)
     }
 }
 

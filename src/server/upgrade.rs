@@ -66,11 +66,15 @@ fn admit(app: &App, ends: Ends, headers: &HeaderMap) -> Result<Admitted, Reject>
     let behind_proxy = app.edge.proxies.contains(socket);
     let permit = behind_proxy.then(|| app.edge.admission.admit_forwarded(client)).transpose()?;
     // Before the upgrade, so that a full queue is an HTTP answer with a time to come back.
-    let slot = app.incoming.try_reserve().map_err(|not_taken| match not_taken {
+    let slot = app.incoming.try_reserve().map_err(reason_of)?;
+    Ok(Admitted { client, permit, slot })
+}
+
+fn reason_of(not_taken: NotTaken) -> Reject {
+    match not_taken {
         NotTaken::Full => Reject::QueueFull,
         NotTaken::Stopped => Reject::Stopping,
-    })?;
-    Ok(Admitted { client, permit, slot })
+    }
 }
 
 fn refusal(reason: Reject) -> Response {
@@ -106,4 +110,25 @@ fn accept(app: &App, ends: Ends, admitted: Admitted, upgrade: WebSocketUpgrade) 
                 remote: websocket(client, ends.remote.port()),
             }));
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::websocket::channel;
+
+    #[test]
+    fn a_full_queue_and_a_stopped_node_are_answers_to_come_back_later() {
+        let (incoming, swarm) = channel(1);
+        let _held = incoming.try_reserve().unwrap();
+        let full = reason_of(incoming.try_reserve().unwrap_err());
+        drop(swarm);
+        let stopped = reason_of(incoming.try_reserve().unwrap_err());
+        assert_eq!((full, stopped), (Reject::QueueFull, Reject::Stopping));
+        for reason in [full, stopped, Reject::TotalLimit] {
+            let answer = refusal(reason);
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(answer.headers().contains_key(header::RETRY_AFTER));
+        }
+    }
 }

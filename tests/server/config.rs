@@ -79,10 +79,10 @@ fn what_is_not_understood_is_one_sentence() {
         (&["--config", "missing.toml"], "missing.toml"),
         (&["extra"], "extra"),
     ] {
-        let answer = Setup::new().args(args).refused();
+        let answer = Setup::bare().args(args).refused();
         assert!(answer.contains(said), "{args:?}: {answer}");
     }
-    assert!(Setup::new().env("PEERSYNC_DEBUG", "perhaps").refused().contains("perhaps"));
+    assert!(Setup::bare().env("PEERSYNC_DEBUG", "perhaps").refused().contains("perhaps"));
     assert!(Setup::new().env("RUST_LOG", "peersync=loud").refused().contains("peersync=loud"));
     let said = Setup::new().file("p.toml", "port = 0\nprot = 1\n").args(&["--config", "p.toml"]).refused();
     assert!(said.contains("p.toml") && said.contains("line 2") && said.contains("prot"), "{said}");

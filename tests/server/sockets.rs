@@ -1,6 +1,9 @@
 //! Upgraded sockets: a libp2p peer gets through, anything else is closed with a reason.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use libp2p::{
     Multiaddr, PeerId, Transport as _,
@@ -24,7 +27,7 @@ fn authenticated(address: &Multiaddr) -> PeerId {
     runtime.block_on(async {
         let counters: Arc<TransportCounters> = TransportCounters::new();
         let keypair = Keypair::generate_ed25519();
-        let mut transport = authenticate(WebSocketTransport::default(), &keypair, &counters).unwrap();
+        let mut transport = authenticate(WebSocketTransport, &keypair, &counters).unwrap();
         let options = DialOpts { role: Endpoint::Dialer, port_use: PortUse::Reuse };
         let dial = transport.dial(address.clone(), options).unwrap();
         let connected = tokio::time::timeout(Duration::from_secs(20), dial).await.unwrap();
@@ -90,4 +93,13 @@ fn bytes_that_are_no_libp2p_end_the_socket_and_nothing_else() {
     close_code(&mut socket);
     until("the socket to be gone", || server.metric("websockets") == 0);
     assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_socket_that_never_proves_who_it_is_is_closed_within_ten_seconds() {
+    let server = Setup::new().start();
+    let start = Instant::now();
+    let mut silent = server.websocket("/ws", &[]).unwrap();
+    assert_eq!(close_code(&mut silent), Some(1000));
+    assert!((5..15).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
 }
