@@ -112,7 +112,10 @@ pub(crate) fn close_code(socket: &mut WebSocket<TcpStream>) -> Option<u16> {
             Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 panic!("not closed in time")
             }
-            Err(_) => return None,
+            Err(error) => {
+                eprintln!("the socket ended without a close frame: {error}");
+                return None;
+            }
         }
     }
 }

@@ -63,14 +63,7 @@ impl Setup {
     pub(crate) fn start(self) -> Server {
         let ready_path = self.path("ready.json");
         let log = self.path("stderr.txt");
-        let child = self
-            .command("serve")
-            .args(["--ready-file", "ready.json"])
-            .stdout(fs::File::create(self.path("stdout.txt")).unwrap())
-            .stderr(fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut server = Server { child, ready: Value::Null, setup: self };
+        let mut server = Server { child: self.spawn(), ready: Value::Null, setup: self };
         until("the server to listen", || {
             assert!(server.child.try_wait().unwrap().is_none(), "ended early: {}", fs::read_to_string(&log).unwrap());
             fs::read(&ready_path).is_ok_and(|bytes| {
@@ -79,6 +72,16 @@ impl Setup {
             })
         });
         server
+    }
+
+    /// Starts the server without waiting for anything.
+    pub(crate) fn spawn(&self) -> Child {
+        self.command("serve")
+            .args(["--ready-file", "ready.json"])
+            .stdout(fs::File::create(self.path("stdout.txt")).unwrap())
+            .stderr(fs::File::create(self.path("stderr.txt")).unwrap())
+            .spawn()
+            .unwrap()
     }
 
     /// Runs to the end a command that is expected to end by itself.

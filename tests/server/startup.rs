@@ -1,10 +1,10 @@
 //! What a start leaves behind and says, and how it fails.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, process::Command};
 
 use serde_json::json;
 
-use crate::process::{Setup, exists};
+use crate::process::{Setup, exists, until};
 
 #[test]
 fn the_ready_file_says_where_and_who() {
@@ -19,7 +19,9 @@ fn the_ready_file_says_where_and_who() {
         "bootstrapPeers": [own, announced],
     });
     assert_eq!(server.ready, expected);
-    assert!(server.stdout().contains(&format!("http://127.0.0.1:{port}")), "{}", server.stdout());
+    // The ready file is for scripts and comes first; the line for a person follows.
+    until("the URL", || server.stdout().ends_with('\n'));
+    assert!(server.stdout().contains(&format!("http://127.0.0.1:{port} ")), "{}", server.stdout());
     assert_eq!(server.stdout().lines().count(), 1);
 }
 
@@ -59,16 +61,15 @@ fn key_creates_shows_and_is_what_serve_uses() {
 #[test]
 fn a_stale_ready_file_is_gone_before_the_server_listens() {
     let setup = Setup::new().file("ready.json", "{\"http\": \"http://127.0.0.1:1\"}");
-    // Else `start` would take the old file for the new one.
-    let server = setup.start();
-    until_fresh(&server);
-}
-
-fn until_fresh(server: &crate::process::Server) {
-    crate::process::until("the new ready file", || {
-        let text = fs::read_to_string(server.setup.path("ready.json")).unwrap_or_default();
-        text.contains("peerId")
-    });
+    let ready = setup.path("ready.json");
+    let fifo = setup.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    // Opening a named pipe without a writer blocks, and the identity is read before the server says anything: it is
+    // held there with the port bound.
+    let mut held = setup.args(&["--identity", "fifo"]).spawn();
+    until("the old file to be gone", || !exists(&ready));
+    held.kill().unwrap();
+    held.wait().unwrap();
 }
 
 #[test]
