@@ -49,3 +49,94 @@ pub const STORE_GROUP_MAX: usize = 1024;
 pub const STORE_GROUP_BYTES: usize = 8 << 20;
 /// Pages of the server's store held in memory, bytes (redb's own default is 1 GiB). Full: the least used go.
 pub const STORE_CACHE_BYTES: usize = 64 << 20;
+
+// ---- rooms and logs ----
+
+/// Writers of one room. Each page that edits is one until snapshots fold old ones away. Full: a new writer's
+/// operations are refused (`room_full`); known writers go on.
+pub const MAX_WRITERS: usize = 8_192;
+/// Deps of one operation: a writer's first operation names every other writer.
+pub const MAX_DEPS: usize = MAX_WRITERS;
+/// Operations kept of one room, bytes. Full: refused (`room_full`), nothing is dropped.
+pub const MAX_ROOM_BYTES: usize = 256 << 20;
+/// Operations that wait for others they depend on, per room. Full: the newest is refused (`waiting_full`) and asked
+/// for again later.
+pub const MAX_WAITING: usize = 4_096;
+/// Positions at which one writer's equivocation is resolved; each costs a rebuild of the room. More: refused.
+pub const MAX_EQUIVOCATIONS: usize = 16;
+/// How far the Yjs clock of a writer may advance in one operation: keeps a few bytes from standing for gigabytes.
+pub const MAX_CLOCK_ADVANCE: u32 = 1 << 20;
+/// Greatest Yjs clock: yrs counts in 32 bits.
+pub const MAX_YJS_CLOCK: u64 = 1 << 31;
+/// Structs, or delete ranges, of one Yjs update: bounds the work that one payload can ask for.
+pub const MAX_UPDATE_ELEMENTS: usize = 32 << 10;
+/// Length of a document's name, bytes.
+pub const MAX_NAME_BYTES: usize = 256;
+/// UTF-16 units inserted, deleted or formatted by one operation. Longer edits become several.
+pub const EDIT_CHUNK_UNITS: usize = 8 << 10;
+/// Local edits that follow an operation at once wait this long, to travel together.
+pub const COALESCE_MS: u64 = 10;
+/// Waiting local edits over this many bytes are sent at once.
+pub const COALESCE_BYTES: usize = 16 << 10;
+/// A backend refuses a stamp this far ahead of its own clock.
+pub const MAX_CLOCK_AHEAD_MS: u64 = 5 * 60 * 1_000;
+
+// ---- sessions ----
+
+/// Bytes handed to a link and not yet written. Full: the link's cursor waits; nothing is queued, the log has it.
+pub const LINK_WINDOW_BYTES: usize = 256 << 10;
+/// Operations are packed into frames up to about this many bytes, so that acks are not stuck behind a megabyte.
+pub const OPS_FRAME_BYTES: usize = 64 << 10;
+/// Entries of one vector frame; longer vectors take several.
+pub const VECTOR_FRAME_ENTRIES: usize = 4_096;
+/// Writers introduced on one direction of a link: as many as a room may have.
+pub const MAX_INTRODUCED: usize = MAX_WRITERS;
+/// A token in a hello, bytes.
+pub const MAX_TOKEN_BYTES: usize = 4_096;
+/// A node id (libp2p `PeerId`), bytes.
+pub const MAX_NODE_ID_BYTES: usize = 64;
+/// Members named in one frame.
+pub const MAX_MEMBERS_FRAME: usize = 256;
+/// Members of a room that are told to others. More: counted, not named.
+pub const MAX_MEMBERS: usize = 1_024;
+/// Sessions of one room. More: the newcomer is told `TOO_MANY_SESSIONS`.
+pub const MAX_LINKS: usize = 4_096;
+/// How long a *received* acknowledgement waits for the *persisted* one that makes it superfluous.
+pub const ACK_DELAY_MS: u64 = 50;
+/// Members' changes are told together after this long.
+pub const MEMBERS_DELAY_MS: u64 = 50;
+/// The digest is repeated after this long without traffic, to find what was lost.
+pub const DIGEST_INTERVAL_MS: u64 = 15_000;
+/// A missing operation that was asked for is asked for again after this long.
+pub const WANT_RETRY_MS: u64 = 2_000;
+/// From a link's opening to the peer's hello.
+pub const HELLO_TIMEOUT_MS: u64 = 10_000;
+/// Events that the application has not fetched. Full: text events are folded into one reset per document.
+pub const MAX_EVENTS: usize = 16_384;
+
+// ---- reconnecting ----
+
+/// First and greatest delay of the full-jitter back-off (Brooker, 2015).
+pub const BACKOFF_BASE_MS: u64 = 250;
+/// See [`BACKOFF_BASE_MS`].
+pub const BACKOFF_MAX_MS: u64 = 30_000;
+/// A connection that held this long resets the back-off.
+pub const BACKOFF_RESET_MS: u64 = 60_000;
+/// Heartbeat (libp2p ping): a half-open connection is found within the sum of the two.
+pub const PING_INTERVAL_MS: u64 = 8_000;
+/// See [`PING_INTERVAL_MS`].
+pub const PING_TIMEOUT_MS: u64 = 8_000;
+/// Marks of one edit, bytes, roughly. More: the edit is refused.
+pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
+/// Bytes queued on a link, control frames included, before the peer counts as not reading and is dropped.
+pub const LINK_QUEUE_BYTES: usize = 4 * LINK_WINDOW_BYTES;
+/// A vector is answered with the own one unless that was sent this recently.
+pub const VECTOR_REPLY_MS: u64 = 1_000;
+/// Writers whose missing operations are asked for at once on one link. More wait for the digest.
+pub const MAX_WANTS: usize = 1_024;
+/// Records of one batch given to the store. More: the next batch.
+pub const PERSIST_BATCH_RECORDS: usize = 512;
+/// After a failed commit, the store is tried again after this long.
+pub const PERSIST_RETRY_MS: u64 = 1_000;
+/// Voided operations that an author is told of again when it comes back.
+pub const MAX_VOIDS_TOLD: usize = 1_024;

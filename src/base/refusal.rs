@@ -66,4 +66,6 @@ refusals! {
     BadHello = "bad_hello",
     /// More sessions, streams or rooms than one peer may hold.
     TooManySessions = "too_many_sessions",
+    /// The peer does not read what it is sent.
+    SlowPeer = "slow_peer",
 }

@@ -1,1 +1,490 @@
-//! (in progress)
+//! One room of one node: composes the cores `sync` and `gossip`. No I/O, no clock, no randomness: everything enters
+//! by [`Engine::handle_input`] and the edit methods, everything leaves by [`Engine::poll_output`].
+//!
+//! The contract is str0m's and quinn's: after each call, poll outputs until `None`, then wait for input or for
+//! [`Engine::poll_timeout`].
+
+mod clock;
+mod envelope;
+mod event;
+mod journal;
+mod receive;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::{
+    base::{
+        LinkId, NodeId, OpId, Refusal, RoomId, Seq, Signer, Timestamp, WallTime, WriterId,
+        limits::{COALESCE_MS, MAX_EVENTS},
+    },
+    gossip::{self, Gossip},
+    sync::{Attributes, Delivery, EditError, Policy, Replica},
+    wire::{Hello, OpSource},
+};
+
+use clock::WallClock;
+pub use envelope::{Envelope, EnvelopeOperation, envelopes};
+pub use event::{Durability, Event, Origin, Stats};
+use journal::Journal;
+pub use journal::Record;
+
+/// What a room's engine is.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The room.
+    pub room: RoomId,
+    /// This node's transport id.
+    pub node: NodeId,
+    /// Admits, keeps for others, tells members about each other.
+    pub backend: bool,
+    /// Has documents and may edit.
+    pub documents: bool,
+    /// Operations are given to a durable store, and *persisted* is claimed.
+    pub persists: bool,
+    /// Shown to backends in the hello.
+    pub token: Vec<u8>,
+}
+
+/// What happened outside.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A stream to a neighbour opened. `pinned`: it is the backend that this node dialed by its address.
+    LinkUp {
+        /// Number of the link, never used before.
+        link: LinkId,
+        /// The peer's proven transport id.
+        node: NodeId,
+        /// Whether it is the backend.
+        pinned: bool,
+    },
+    /// It closed, whatever the reason.
+    LinkDown {
+        /// The link.
+        link: LinkId,
+    },
+    /// A whole frame came in, without its length prefix.
+    Frame {
+        /// The link.
+        link: LinkId,
+        /// At most `MAX_FRAME_BYTES`.
+        bytes: Vec<u8>,
+    },
+    /// So many bytes of frames were written to the stream.
+    Drained {
+        /// The link.
+        link: LinkId,
+        /// Without length prefixes.
+        bytes: usize,
+    },
+    /// A batch of records is durable.
+    Persisted {
+        /// Its number.
+        batch: u64,
+    },
+    /// It could not be stored; the engine will try again.
+    PersistFailed {
+        /// Its number.
+        batch: u64,
+    },
+    /// What the wall clock says now.
+    Wall(WallTime),
+    /// [`Engine::poll_timeout`] has passed.
+    Timeout,
+}
+
+/// What the driver must do.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Write a frame, and report it with [`Input::Drained`].
+    Send {
+        /// The link.
+        link: LinkId,
+        /// Without its length prefix.
+        frame: Vec<u8>,
+    },
+    /// Store records, all or none, and report.
+    Persist {
+        /// Number of the batch.
+        batch: u64,
+        /// What to store.
+        records: Vec<Record>,
+    },
+    /// Tell the application.
+    Event(Event),
+    /// Close a link once what was sent before is written.
+    Disconnect {
+        /// The link.
+        link: LinkId,
+        /// Why.
+        reason: Refusal,
+    },
+}
+
+/// What was stored elsewhere, and what the application was told of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct AckMarks {
+    backend: Seq,
+    peer: Seq,
+    told_backend: Seq,
+    told_peer: Seq,
+}
+
+/// One room.
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    replica: Replica,
+    gossip: Gossip,
+    journal: Journal,
+    wall: WallClock,
+    events: VecDeque<Event>,
+    lagged: bool,
+    /// Waiting local edits become an operation then.
+    commit_at: Option<Timestamp>,
+    last_commit: Option<Timestamp>,
+    /// Own operations that a backend voided and that are to be issued again, and originals by reissue.
+    to_reissue: BTreeSet<Seq>,
+    /// Every own operation that was ever voided, so that each is issued again only once.
+    voided: BTreeSet<Seq>,
+    /// First issue of each voided operation whose latest issue is not safe yet, and that latest issue.
+    unsafe_issues: BTreeMap<Seq, Seq>,
+    /// Highest own positions that the backend, and any peer that persists, said to have stored.
+    marks: AckMarks,
+    members: BTreeMap<NodeId, crate::base::AuthorId>,
+    told_synced: bool,
+    told_pending: u64,
+    stats: Stats,
+}
+
+impl Engine {
+    /// An empty room. `writer` must be fresh: never used before by this author.
+    #[must_use]
+    pub fn new(config: EngineConfig, writer: WriterId, signer: Box<dyn Signer>) -> Self {
+        let policy = Policy { backend: config.backend, documents: config.documents };
+        Self {
+            replica: Replica::new(config.room, policy, writer, signer),
+            gossip: Gossip::new(config.backend),
+            journal: Journal::new(config.persists),
+            wall: WallClock::default(),
+            events: VecDeque::new(),
+            lagged: false,
+            commit_at: None,
+            last_commit: None,
+            to_reissue: BTreeSet::new(),
+            voided: BTreeSet::new(),
+            unsafe_issues: BTreeMap::new(),
+            marks: AckMarks::default(),
+            members: BTreeMap::new(),
+            told_synced: false,
+            told_pending: 0,
+            stats: Stats::default(),
+            config,
+        }
+    }
+
+    /// Takes back a stored record, in the order of their indices, before any other input.
+    ///
+    /// # Errors
+    /// The refusal of a record that is damaged, of another room, or does not follow. Those before it stay.
+    pub fn restore(&mut self, record: &[u8]) -> Result<(), Refusal> {
+        self.replica.restore(record)?;
+        self.journal.restored(&self.replica);
+        while self.replica.next_change().is_some() {}
+        Ok(())
+    }
+
+    /// Feeds one event.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of a peer's bytes. Already counted and answered; the driver need only log it.
+    pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), Refusal> {
+        let result = match input {
+            Input::LinkUp { link, node, pinned } => {
+                let hello = self.hello(now);
+                self.gossip.link_up(now, link, node, pinned, hello);
+                Ok(())
+            }
+            Input::LinkDown { link } => {
+                if self.gossip.link_down(now, link) {
+                    self.forget_members();
+                }
+                Ok(())
+            }
+            Input::Frame { link, bytes } => self.on_frame(now, link, &bytes),
+            Input::Drained { link, bytes } => {
+                self.gossip.drained(now, link, bytes, self.replica.log());
+                return Ok(());
+            }
+            Input::Persisted { batch } => {
+                self.on_persisted(batch);
+                Ok(())
+            }
+            Input::PersistFailed { batch } => {
+                self.journal.failed(now, batch);
+                self.push_event(Event::StorageFailed);
+                Ok(())
+            }
+            Input::Wall(wall) => {
+                self.wall.set(now, wall);
+                Ok(())
+            }
+            Input::Timeout => {
+                self.gossip.on_timeout(now, self.replica.log());
+                Ok(())
+            }
+        };
+        self.advance(now);
+        result
+    }
+
+    /// The next thing for the driver to do; `None` when it is time to wait.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some((batch, records)) = self.journal.poll(&self.replica) {
+            return Some(Output::Persist { batch, records });
+        }
+        match self.gossip.poll_output() {
+            Some(gossip::Output::Send { link, frame }) => {
+                self.stats.frames_sent += 1;
+                return Some(Output::Send { link, frame });
+            }
+            Some(gossip::Output::Drop { link, reason }) => return Some(Output::Disconnect { link, reason }),
+            None => {}
+        }
+        if let Some(event) = self.events.pop_front() {
+            return Some(Output::Event(event));
+        }
+        std::mem::take(&mut self.lagged).then_some(Output::Event(Event::Lagged))
+    }
+
+    /// When [`Input::Timeout`] is due next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        [self.gossip.poll_timeout(), self.commit_at, self.journal.poll_timeout()].into_iter().flatten().min()
+    }
+
+    // ---- editing ----
+
+    /// Inserts into a text at `index` (UTF-16 units). Answers the position of the operation it will travel in.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn insert(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        index: u32,
+        text: &str,
+        marks: Option<&Attributes>,
+    ) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.insert(name, index, text, marks))
+    }
+
+    /// Deletes `len` UTF-16 units.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn delete(&mut self, now: Timestamp, name: &str, index: u32, len: u32) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.delete(name, index, len))
+    }
+
+    /// Marks `len` UTF-16 units; a `Null` value removes a mark.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn format(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        index: u32,
+        len: u32,
+        marks: &Attributes,
+    ) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.format(name, index, len, marks))
+    }
+
+    /// Makes a text equal `new` by one splice.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn replace(&mut self, now: Timestamp, name: &str, new: &str) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.replace(name, new))
+    }
+
+    fn edit(
+        &mut self,
+        now: Timestamp,
+        edit: impl FnOnce(&mut Replica) -> Result<(), EditError>,
+    ) -> Result<Seq, EditError> {
+        edit(&mut self.replica)?;
+        if self.replica.has_pending() && self.commit_at.is_none() {
+            // The first edit goes out at once, what follows within the window travels together.
+            self.commit_at = Some(self.last_commit.map_or(now, |last| last.plus(COALESCE_MS)).max(now));
+        }
+        let seq = self.replica.next_seq();
+        let (sent, pending) = (seq - 1, self.replica.has_pending());
+        self.advance(now);
+        Ok(if pending { self.replica.next_seq().saturating_sub(1).max(seq) } else { sent })
+    }
+
+    /// Sends waiting edits now, without the coalescing delay.
+    pub fn commit_now(&mut self, now: Timestamp) {
+        if self.replica.has_pending() {
+            self.commit_at = Some(now);
+            self.advance(now);
+        }
+    }
+
+    // ---- reading ----
+
+    /// The room's content and log.
+    #[must_use]
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Own operations that the backend has not acknowledged as durable, those still waiting to be sent included.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        let head = self.replica.next_seq() - 1;
+        head.saturating_sub(self.safe_up_to(self.marks.backend)) + u64::from(self.replica.has_pending())
+    }
+
+    /// Whether the pinned backend has sent everything it had.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.gossip.is_synced()
+    }
+
+    /// Others in the room, as the backend says.
+    #[must_use]
+    pub fn members(&self) -> &BTreeMap<NodeId, crate::base::AuthorId> {
+        &self.members
+    }
+
+    /// Sessions, with or without hello.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        self.gossip.len()
+    }
+
+    /// Whether everything delivered is in the store.
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        self.journal.is_saved()
+    }
+
+    /// Figures of this room since the node started.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            ops: self.replica.log().len() as u64,
+            log_bytes: self.replica.bytes() as u64,
+            waiting: self.replica.waiting() as u64,
+            apply_failures: self.replica.apply_failures(),
+            ..self.stats
+        }
+    }
+
+    // ---- inside ----
+
+    fn hello(&self, now: Timestamp) -> Hello {
+        let (room, signer) = (self.config.room, self.replica.signer());
+        Hello {
+            version: Hello::VERSION,
+            room,
+            author: signer.author(),
+            binding: signer.sign(&Hello::binding(room, &self.config.node)),
+            persists: self.config.persists,
+            token: self.config.token.clone(),
+            wall: self.wall.local(now),
+            operations: self.replica.log().len() as u64,
+            digest: self.replica.log().digest(),
+        }
+    }
+
+    /// What follows from any change: commits, pushes, events.
+    fn advance(&mut self, now: Timestamp) {
+        self.reissue(now);
+        let due = self.commit_at.is_some_and(|at| at <= now) || self.replica.pending_is_large();
+        if due {
+            self.commit_at = None;
+            self.last_commit = Some(now);
+            let deliveries = self.replica.commit(self.wall.corrected(now));
+            self.note_own(&deliveries);
+        }
+        while let Some((change, id)) = self.replica.next_change() {
+            let local = id.is_some_and(|id| id.writer == self.replica.writer());
+            let origin = if local { Origin::Local } else { Origin::Remote };
+            let author = id.and_then(|id| self.replica.author_of(id.writer));
+            let millis = self.wall.corrected(now);
+            self.push_event(Event::Text { change, origin, author, id, at: millis });
+        }
+        self.journal.tick(now);
+        self.gossip.flush(now, self.replica.log());
+        self.tell_state();
+    }
+
+    fn note_own(&mut self, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            self.stats.ops_made += 1;
+            self.journal.delivered(delivery.id, None);
+        }
+    }
+
+    fn reissue(&mut self, now: Timestamp) {
+        while let Some(seq) = self.to_reissue.pop_first() {
+            let wall = self.wall.corrected(now);
+            if let Some(delivery) = self.replica.reissue(seq, wall) {
+                for latest in self.unsafe_issues.values_mut().filter(|latest| **latest == seq) {
+                    *latest = delivery.id.seq;
+                }
+                self.stats.reissues += 1;
+                self.note_own(&[delivery]);
+            }
+        }
+    }
+
+    /// Up to where own operations are safe, given that everything up to `mark` is stored: a stored void is not safe
+    /// until its reissue is stored too.
+    fn safe_up_to(&self, mark: Seq) -> Seq {
+        let open = self.unsafe_issues.iter().find(|(_, latest)| **latest > mark || self.to_reissue.contains(latest));
+        open.map_or(mark, |(first, _)| mark.min(first - 1))
+    }
+
+    fn on_persisted(&mut self, batch: u64) {
+        for (id, from) in self.journal.persisted(batch) {
+            self.gossip.note_persisted(id, self.replica.log().author(id.writer), from);
+        }
+    }
+
+    fn tell_state(&mut self) {
+        let synced = self.is_synced();
+        if synced != self.told_synced {
+            self.told_synced = synced;
+            self.push_event(Event::Synced(synced));
+        }
+        let pending = self.pending();
+        if pending != self.told_pending {
+            self.told_pending = pending;
+            self.push_event(Event::Pending(pending));
+        }
+    }
+
+    fn forget_members(&mut self) {
+        for (node, author) in std::mem::take(&mut self.members) {
+            self.push_event(Event::MemberLeft { node, author });
+        }
+    }
+
+    fn push_event(&mut self, event: Event) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push_back(event);
+        } else {
+            self.lagged = true;
+        }
+    }
+
+    fn own_id(&self, seq: Seq) -> OpId {
+        OpId { writer: self.replica.writer(), seq }
+    }
+}

@@ -1,1 +1,367 @@
-//! (in progress)
+//! Spreads operations between neighbours and finds what got lost: sessions, sequences, acks, repair. No I/O.
+//!
+//! Each link has a cursor into the room's delivery order; pushing an operation and catching up after an absence are
+//! the same walk. A slow link's cursor waits, so that nothing is queued for it: the log already has everything.
+//! Follows SPEC §4; the ideas are anti-entropy (Demers et al., 1987) over per-writer version vectors.
+
+mod members;
+mod session;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::{
+    base::{
+        AuthorId, Hash, LinkId, NodeId, OpId, Refusal, Seq, Timestamp, WriterId,
+        limits::{ACK_DELAY_MS, LINK_QUEUE_BYTES, MAX_LINKS},
+    },
+    wire::{Ack, CompactOp, ExpandError, Frame, Hello, Op, OpSource, VectorEntry, Want, WriterIndex},
+};
+
+use members::Members;
+pub use session::PeerHello;
+use session::Session;
+
+/// What the room's sessions want the driver to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Write a frame.
+    Send {
+        /// Where.
+        link: LinkId,
+        /// Without its length prefix.
+        frame: Vec<u8>,
+    },
+    /// Give the link up.
+    Drop {
+        /// Which.
+        link: LinkId,
+        /// Why.
+        reason: Refusal,
+    },
+}
+
+/// All sessions of one room.
+#[derive(Debug)]
+pub struct Gossip {
+    /// This node tells members about each other.
+    backend: bool,
+    links: BTreeMap<LinkId, Session>,
+    members: Members,
+    out: VecDeque<Output>,
+}
+
+impl Gossip {
+    /// No sessions yet. A backend tells members about each other.
+    #[must_use]
+    pub fn new(backend: bool) -> Self {
+        Self { backend, links: BTreeMap::new(), members: Members::default(), out: VecDeque::new() }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// The earliest moment at which [`Gossip::on_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let links = self.links.values().filter_map(Session::next_deadline).min();
+        [links, self.members.deadline()].into_iter().flatten().min()
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// Whether the pinned backend has sent everything it had.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.links.values().any(|session| session.pinned && session.peer_done)
+    }
+
+    // ---- links ----
+
+    /// Opens a session; `hello` goes out at once. `pinned`: the peer is the backend this node dialed by its address.
+    pub fn link_up(&mut self, now: Timestamp, link: LinkId, node: NodeId, pinned: bool, hello: Hello) {
+        if self.links.len() >= MAX_LINKS {
+            self.out.push_back(Output::Drop { link, reason: Refusal::TooManySessions });
+            return;
+        }
+        self.links.insert(link, Session::new(now, link, node, pinned));
+        self.send(link, &Frame::Hello(hello));
+    }
+
+    /// Forgets a session. Whether the peer was the pinned backend.
+    pub fn link_down(&mut self, now: Timestamp, link: LinkId) -> bool {
+        let Some(session) = self.links.remove(&link) else { return false };
+        if self.backend && session.hello.is_some() {
+            self.members.leave(now, &session.node);
+        }
+        session.pinned
+    }
+
+    /// Tells the peer why and gives the link up.
+    pub fn refuse(&mut self, link: LinkId, reason: Refusal) {
+        self.send(link, &Frame::Close { reason });
+        self.out.push_back(Output::Drop { link, reason });
+    }
+
+    /// Bytes of a link's frames were written: there is room for more.
+    pub fn drained(&mut self, now: Timestamp, link: LinkId, bytes: usize, log: &dyn OpSource) {
+        if let Some(session) = self.links.get_mut(&link) {
+            session.in_flight = session.in_flight.saturating_sub(bytes);
+        }
+        self.flush_link(now, link, log);
+    }
+
+    /// Whether the link's peer is the pinned backend.
+    #[must_use]
+    pub fn is_pinned(&self, link: LinkId) -> bool {
+        self.links.get(&link).is_some_and(|session| session.pinned)
+    }
+
+    /// A link's peer, and what its hello said.
+    #[must_use]
+    pub fn peer(&self, link: LinkId) -> Option<(&NodeId, Option<PeerHello>)> {
+        self.links.get(&link).map(|session| (&session.node, session.hello))
+    }
+
+    // ---- frames ----
+
+    /// The peer's hello, already verified. `persisted` answers the durable position of a writer here.
+    pub fn on_hello(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        hello: PeerHello,
+        digest: Hash,
+        log: &dyn OpSource,
+        persisted: &BTreeMap<WriterId, Seq>,
+    ) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        session.hello = Some(hello);
+        session.note_traffic(now);
+        // After a reconnect an author must learn what became durable in the meantime.
+        for (writer, seq) in persisted.iter().filter(|(writer, _)| log.author(**writer) == Some(hello.author)) {
+            session.owe_persisted(OpId { writer: *writer, seq: *seq });
+        }
+        let mut frames = Vec::new();
+        if digest == log.digest() {
+            session.peer_is_equal(log);
+        } else {
+            frames = session.vector_frames(now, log);
+        }
+        if self.backend {
+            let node = session.node.clone();
+            frames.extend(self.members.everyone());
+            self.members.join(now, &node, hello.author);
+        }
+        for frame in frames {
+            self.send(link, &frame);
+        }
+    }
+
+    /// A piece of the peer's vector.
+    pub fn on_vector(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        entries: Vec<VectorEntry>,
+        last: bool,
+        log: &dyn OpSource,
+    ) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        let forks = session.take_vector(entries, last, log);
+        let mut frames: Vec<Frame> = forks.into_iter().filter_map(|writer| session.want(now, writer, 1, true)).collect();
+        if last && session.owes_vector(now) {
+            frames.extend(session.vector_frames(now, log));
+        }
+        for frame in frames {
+            self.send(link, &frame);
+        }
+    }
+
+    /// A repeated digest: differing replicas exchange vectors.
+    pub fn on_digest(&mut self, now: Timestamp, link: LinkId, digest: Hash, log: &dyn OpSource) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        if digest == log.digest() {
+            // Nothing can be missing, even if the peer's own word for it was lost.
+            session.peer_done = true;
+            return;
+        }
+        if !session.owes_vector(now) {
+            return;
+        }
+        for frame in session.vector_frames(now, log) {
+            self.send(link, &frame);
+        }
+    }
+
+    /// The peer has sent everything it had.
+    pub fn on_done(&mut self, link: LinkId) {
+        if let Some(session) = self.links.get_mut(&link) {
+            session.peer_done = true;
+        }
+    }
+
+    /// The peer asks for operations again.
+    pub fn on_want(&mut self, link: LinkId, want: Want, log: &dyn OpSource) {
+        if let Some(session) = self.links.get_mut(&link) {
+            session.rewind(want, log);
+        }
+    }
+
+    /// High-water marks from the peer, as operations.
+    pub fn on_ack(&mut self, link: LinkId, marks: &[Ack]) -> Vec<OpId> {
+        let Some(session) = self.links.get_mut(&link) else { return Vec::new() };
+        let ids = marks.iter().filter_map(|mark| {
+            session.acked_writer(mark.writer).map(|writer| OpId { writer, seq: mark.seq })
+        });
+        let ids: Vec<OpId> = ids.collect();
+        for id in &ids {
+            session.peer_has(*id);
+        }
+        ids
+    }
+
+    /// A writer gets its index on a link.
+    pub fn on_introduce(&mut self, link: LinkId, index: WriterIndex, writer: WriterId, author: AuthorId) {
+        if let Some(session) = self.links.get_mut(&link) {
+            session.introduce(index, writer, author);
+        }
+    }
+
+    /// Rebuilds an operation from its compact form.
+    ///
+    /// # Errors
+    /// [`ExpandError`]: malformed, or something must be known first.
+    pub fn expand(
+        &self,
+        link: LinkId,
+        compact: CompactOp,
+        log: &dyn OpSource,
+        context: impl Fn(OpId) -> Option<(Hash, crate::base::Hlc)>,
+    ) -> Result<Op, ExpandError> {
+        let session = self.links.get(&link).ok_or(ExpandError::UnknownWriter)?;
+        compact.expand(log.room(), |index| session.resolve(index), context)
+    }
+
+    // ---- what became of operations ----
+
+    /// The peer has this operation; `new` says that it was news here and is owed a *received*.
+    pub fn note_received(&mut self, now: Timestamp, link: LinkId, id: OpId, new: bool) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        session.note_traffic(now);
+        session.peer_has(id);
+        if new {
+            session.owe_received(id, now.plus(ACK_DELAY_MS));
+        }
+    }
+
+    /// Operations are durable here: whoever brought them, and their authors' nodes, are owed a *persisted*.
+    pub fn note_persisted(&mut self, id: OpId, author: Option<AuthorId>, from: Option<LinkId>) {
+        for session in self.links.values_mut() {
+            let is_author = author.is_some() && session.hello.map(|hello| hello.author) == author;
+            if from == Some(session.link) || is_author {
+                session.owe_persisted(id);
+            }
+        }
+    }
+
+    /// Asks a link for what is missing, at most once in a while.
+    pub fn ask(&mut self, now: Timestamp, link: LinkId, missing: OpId, full: bool) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        if let Some(frame) = session.want(now, missing.writer, missing.seq, full) {
+            self.send(link, &frame);
+        }
+    }
+
+    /// The link did not introduce a writer that it used: only its whole vector can help.
+    pub fn ask_everything(&mut self, now: Timestamp, link: LinkId, log: &dyn OpSource) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        if session.owes_vector(now) {
+            for frame in session.vector_frames(now, log) {
+                self.send(link, &frame);
+            }
+        }
+    }
+
+    /// The log was rewritten: every link is compared with it from the start, and hears of `writer` in full.
+    pub fn on_rebuilt(&mut self, writer: WriterId, log: &dyn OpSource) {
+        for session in self.links.values_mut() {
+            session.rewind(Want { writer, from: 1, full: true }, log);
+            session.rewind_all();
+        }
+    }
+
+    /// One link should have this writer's operations in full form: its branch lost.
+    pub fn resend(&mut self, link: LinkId, writer: WriterId, log: &dyn OpSource) {
+        self.on_want(link, Want { writer, from: 1, full: true }, log);
+    }
+
+    /// Sends one frame, outside the flow of operations.
+    pub fn send(&mut self, link: LinkId, frame: &Frame) {
+        self.send_bytes(link, frame.encode());
+    }
+
+    fn send_bytes(&mut self, link: LinkId, frame: Vec<u8>) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        session.in_flight += frame.len();
+        if session.in_flight > LINK_QUEUE_BYTES {
+            self.out.push_back(Output::Drop { link, reason: Refusal::SlowPeer });
+        } else {
+            self.out.push_back(Output::Send { link, frame });
+        }
+    }
+
+    /// Pushes to every link what it lacks and is ready for, with the acks that are due.
+    pub fn flush(&mut self, now: Timestamp, log: &dyn OpSource) {
+        let links: Vec<LinkId> = self.links.keys().copied().collect();
+        for link in links {
+            self.flush_link(now, link, log);
+        }
+    }
+
+    fn flush_link(&mut self, now: Timestamp, link: LinkId, log: &dyn OpSource) {
+        let Some(session) = self.links.get_mut(&link).filter(|session| session.hello.is_some()) else { return };
+        for frame in session.due_acks(now) {
+            self.send(link, &frame);
+        }
+        while let Some(frame) = self.links.get_mut(&link).and_then(|session| session.next_push(now, log)) {
+            self.send_bytes(link, frame);
+        }
+    }
+
+    /// Does what is due: retries, digests, members, hellos that never came.
+    pub fn on_timeout(&mut self, now: Timestamp, log: &dyn OpSource) {
+        let mut sends = Vec::new();
+        let mut late = Vec::new();
+        for (link, session) in &mut self.links {
+            if session.hello_overdue(now) {
+                late.push(*link);
+            }
+            sends.extend(session.due_wants(now, log).into_iter().map(|frame| (*link, frame)));
+            if session.digest_due(now) {
+                sends.push((*link, Frame::Digest(log.digest())));
+            }
+        }
+        for frame in self.members.due(now) {
+            let greeted = self.links.iter().filter(|(_, session)| session.hello.is_some());
+            sends.extend(greeted.map(|(link, _)| (*link, frame.clone())));
+        }
+        for (link, frame) in sends {
+            self.send(link, &frame);
+        }
+        for link in late {
+            self.refuse(link, Refusal::BadHello);
+        }
+    }
+}

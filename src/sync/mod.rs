@@ -1,1 +1,13 @@
-//! (in progress)
+//! Replicated documents without I/O: signed operations in per-writer logs, judged, ordered and merged (SPEC §3, §5,
+//! §6).
+
+mod document;
+mod judge;
+mod log;
+mod replica;
+mod update;
+mod value;
+
+pub use document::EditError;
+pub use replica::{Delivery, Outcome, Policy, Replica};
+pub use value::{Attributes, Delta, TextChange, Value};

@@ -1,0 +1,277 @@
+//! The way of a frame through the engine: decode, judge, answer.
+
+use super::{Durability, Engine, Event};
+use crate::{
+    base::{LinkId, OpId, Refusal, Timestamp, limits::MAX_VOIDS_TOLD},
+    gossip::PeerHello,
+    sync::{Delivery, Outcome},
+    wire::{Ack, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
+};
+
+impl Engine {
+    pub(super) fn on_frame(&mut self, now: Timestamp, link: LinkId, bytes: &[u8]) -> Result<(), Refusal> {
+        self.stats.frames_received += 1;
+        let frame = match Frame::decode(bytes) {
+            Ok(frame) => frame,
+            Err(WireError::TooLarge { what: "frame", .. }) => return self.drop_link(link, Refusal::FrameTooLarge),
+            Err(_) => return self.drop_link(link, Refusal::Undecodable),
+        };
+        let greeted = match self.gossip.peer(link) {
+            None => return Ok(()),
+            Some((_, hello)) => hello.is_some(),
+        };
+        match frame {
+            Frame::Hello(hello) if !greeted => self.on_hello(now, link, &hello),
+            Frame::Close { reason } => {
+                self.push_event(Event::Closed { link, reason });
+                Ok(())
+            }
+            _ if !greeted => self.drop_link(link, Refusal::BadHello),
+            Frame::Hello(_) => self.drop_link(link, Refusal::BadHello),
+            Frame::Ops(items) => self.on_items(now, link, items),
+            frame => {
+                self.on_control(now, link, frame);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_control(&mut self, now: Timestamp, link: LinkId, frame: Frame) {
+        let log = self.replica.log();
+        match frame {
+            Frame::Vector { entries, last } => self.gossip.on_vector(now, link, entries, last, log),
+            Frame::Digest(digest) => self.gossip.on_digest(now, link, digest, log),
+            Frame::Want(want) => self.gossip.on_want(link, want, log),
+            Frame::Done => self.gossip.on_done(link),
+            Frame::Ack { persisted, marks } => self.on_ack(link, persisted, &marks),
+            Frame::Refused(refused) => self.on_refused(now, link, refused),
+            Frame::Members { joined, left, .. } if self.gossip.is_pinned(link) => {
+                self.on_members(joined, &left);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_hello(&mut self, now: Timestamp, link: LinkId, hello: &Hello) -> Result<(), Refusal> {
+        let Some((node, _)) = self.gossip.peer(link) else { return Ok(()) };
+        if hello.version != Hello::VERSION {
+            return self.drop_link(link, Refusal::BadHello);
+        }
+        if hello.room != self.config.room {
+            return self.drop_link(link, Refusal::WrongRoom);
+        }
+        let binding = Hello::binding(hello.room, node);
+        if !self.replica.signer().verify(hello.author, &binding, &hello.binding) {
+            return self.drop_link(link, Refusal::WrongAuthor);
+        }
+        if self.gossip.is_pinned(link) {
+            self.wall.follow(now, hello.wall);
+        }
+        if self.config.backend {
+            // Before any persisted mark, so that the author never takes a void for a safe operation.
+            let voids: Vec<_> = self.replica.voids_of(hello.author).take(MAX_VOIDS_TOLD).collect();
+            for (id, reason) in voids {
+                self.send_refused(now, link, id, reason);
+            }
+        }
+        let peer = PeerHello { author: hello.author, persists: hello.persists };
+        self.gossip.on_hello(now, link, peer, hello.digest, self.replica.log(), self.journal.marks());
+        Ok(())
+    }
+
+    fn on_items(&mut self, now: Timestamp, link: LinkId, items: Vec<Item>) -> Result<(), Refusal> {
+        for item in items {
+            match item {
+                Item::Introduce { index, writer, author } => self.gossip.on_introduce(link, index, writer, author),
+                Item::Full(op) => self.on_op(now, link, *op, true)?,
+                Item::Compact(compact) => {
+                    let log = self.replica.log();
+                    let expanded = self.gossip.expand(link, compact, log, |id| self.replica.context(id));
+                    match expanded {
+                        Ok(op) => self.on_op(now, link, op, false)?,
+                        Err(ExpandError::Wire(_)) => return self.drop_link(link, Refusal::Undecodable),
+                        Err(ExpandError::UnknownWriter) => {
+                            self.count(link, Refusal::OutOfOrder);
+                            self.gossip.ask_everything(now, link, self.replica.log());
+                        }
+                        Err(ExpandError::Missing(id)) => {
+                            self.count(link, Refusal::OutOfOrder);
+                            let seq = self.replica.log().head(id.writer) + 1;
+                            self.gossip.ask(now, link, OpId { seq: seq.min(id.seq), ..id }, false);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_op(&mut self, now: Timestamp, link: LinkId, op: Op, full: bool) -> Result<(), Refusal> {
+        let (id, author) = (op.header.id(), op.header.author);
+        let trusted = self.gossip.is_pinned(link);
+        match self.replica.receive(op, self.wall.corrected(now), trusted) {
+            Outcome::Known => {
+                self.count(link, Refusal::Replayed);
+                self.gossip.note_received(now, link, id, false);
+                if self.journal.marks().get(&id.writer).is_some_and(|mark| *mark >= id.seq) {
+                    self.gossip.note_persisted(id, None, Some(link));
+                }
+                Ok(())
+            }
+            Outcome::Delivered(deliveries) => {
+                self.gossip.note_received(now, link, id, true);
+                self.on_delivered(now, link, &deliveries);
+                Ok(())
+            }
+            Outcome::Waiting { missing } => {
+                self.count(link, Refusal::OutOfOrder);
+                self.gossip.note_received(now, link, id, false);
+                self.gossip.ask(now, link, missing, false);
+                Ok(())
+            }
+            Outcome::Unlinked => {
+                self.count(link, Refusal::OutOfOrder);
+                self.gossip.ask(now, link, OpId { seq: 1, ..id }, true);
+                Ok(())
+            }
+            Outcome::Equivocation { rebuilt } => {
+                self.count(link, Refusal::Equivocation);
+                self.on_equivocation(link, id, author, rebuilt);
+                Ok(())
+            }
+            Outcome::Refused(reason) => self.on_not_taken(now, link, id, reason, full),
+        }
+    }
+
+    fn on_delivered(&mut self, now: Timestamp, link: LinkId, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            self.stats.ops_accepted += 1;
+            self.journal.delivered(delivery.id, Some(link));
+            if let Some(reason) = delivery.void {
+                self.count(link, reason);
+                self.send_refused(now, link, delivery.id, reason);
+            }
+        }
+    }
+
+    fn on_not_taken(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        id: OpId,
+        reason: Refusal,
+        full: bool,
+    ) -> Result<(), Refusal> {
+        match reason {
+            // What was left out may have been rebuilt from another branch of the writer: the full form will tell.
+            Refusal::BadSignature if !full => {
+                self.count(link, reason);
+                self.gossip.ask(now, link, id, true);
+                Ok(())
+            }
+            // No honest peer forwards these: it checked them itself.
+            Refusal::BadSignature | Refusal::WrongRoom | Refusal::BadPayload | Refusal::WrongAuthor => {
+                self.send_refused(now, link, id, reason);
+                self.drop_link(link, reason)
+            }
+            _ => {
+                self.count(link, reason);
+                self.send_refused(now, link, id, reason);
+                Err(reason)
+            }
+        }
+    }
+
+    fn on_equivocation(&mut self, link: LinkId, id: OpId, author: crate::base::AuthorId, rebuilt: bool) {
+        self.push_event(Event::Equivocation { author, writer: id.writer });
+        if rebuilt {
+            self.journal.rebuilt(&self.replica);
+            self.gossip.on_rebuilt(id.writer, self.replica.log());
+        } else {
+            // Whoever sent the losing one must learn of the one that counts.
+            self.gossip.resend(link, id.writer, self.replica.log());
+        }
+    }
+
+    fn on_ack(&mut self, link: LinkId, persisted: bool, marks: &[Ack]) {
+        let own = self.replica.writer();
+        let ids = self.gossip.on_ack(link, marks);
+        let Some(seq) = ids.iter().filter(|id| id.writer == own).map(|id| id.seq).max() else { return };
+        let persists = self.gossip.peer(link).and_then(|(_, hello)| hello).is_some_and(|hello| hello.persists);
+        let seq = seq.min(self.replica.next_seq() - 1);
+        if !persisted || !persists {
+            return;
+        }
+        let Some(by) = self.gossip.peer(link).map(|(node, _)| node.clone()) else { return };
+        if self.gossip.is_pinned(link) {
+            self.marks.backend = self.marks.backend.max(seq);
+            let safe = self.safe_up_to(self.marks.backend);
+            if safe > self.marks.told_backend {
+                self.marks.told_backend = safe;
+                self.push_event(Event::Acked { seq: safe, durability: Durability::Backend, by });
+            }
+        } else {
+            self.marks.peer = self.marks.peer.max(seq);
+            let safe = self.safe_up_to(self.marks.peer);
+            if safe > self.marks.told_peer {
+                self.marks.told_peer = safe;
+                self.push_event(Event::Acked { seq: safe, durability: Durability::Peer, by });
+            }
+        }
+    }
+
+    fn on_refused(&mut self, now: Timestamp, link: LinkId, refused: Refused) {
+        let seq = refused.id.seq;
+        if refused.id != self.own_id(seq) || seq >= self.replica.next_seq() {
+            return;
+        }
+        match refused.reason {
+            // The backend kept only the header: the payload goes again, stamped by a corrected clock.
+            Refusal::ClockAhead | Refusal::ClockGap | Refusal::OriginBeyondDeps | Refusal::DeleteBeyondDeps
+                if self.gossip.is_pinned(link) =>
+            {
+                if refused.reason == Refusal::ClockAhead {
+                    self.wall.follow(now, refused.wall);
+                    self.replica.reset_clock();
+                }
+                if self.voided.insert(seq) {
+                    self.to_reissue.insert(seq);
+                    if !self.unsafe_issues.values().any(|latest| *latest == seq) {
+                        self.unsafe_issues.insert(seq, seq);
+                    }
+                }
+            }
+            // The peer will ask for what it missed.
+            Refusal::WaitingFull | Refusal::OutOfOrder | Refusal::Replayed | Refusal::UntrustedVoid => {}
+            reason => self.push_event(Event::Refused { seq, reason }),
+        }
+    }
+
+    fn on_members(&mut self, joined: Vec<Member>, left: &[crate::base::NodeId]) {
+        for Member { node, author } in joined {
+            if node != self.config.node && self.members.insert(node.clone(), author).is_none() {
+                self.push_event(Event::MemberJoined { node, author });
+            }
+        }
+        for node in left {
+            if let Some(author) = self.members.remove(node) {
+                self.push_event(Event::MemberLeft { node: node.clone(), author });
+            }
+        }
+    }
+
+    fn send_refused(&mut self, now: Timestamp, link: LinkId, id: OpId, reason: Refusal) {
+        let wall = self.wall.local(now);
+        self.gossip.send(link, &Frame::Refused(Refused { id, reason, wall }));
+    }
+
+    fn count(&mut self, link: LinkId, reason: Refusal) {
+        self.push_event(Event::Counted { link, reason });
+    }
+
+    fn drop_link(&mut self, link: LinkId, reason: Refusal) -> Result<(), Refusal> {
+        self.count(link, reason);
+        self.gossip.refuse(link, reason);
+        Err(reason)
+    }
+}

@@ -1,0 +1,340 @@
+//! One session with one neighbour: what it has, what it was sent, what it is owed (SPEC §4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    base::{
+        AuthorId, Hash, LinkId, NodeId, OpId, Seq, Timestamp, WriterId,
+        limits::{
+            DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_WANTS, OPS_FRAME_BYTES,
+            VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
+        },
+    },
+    wire::{Ack, Frame, OpSource, VectorEntry, Want, WriterIndex},
+};
+
+/// What the peer's hello said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerHello {
+    /// On whose behalf it speaks, proven.
+    pub author: AuthorId,
+    /// Whether it makes operations durable.
+    pub persists: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) link: LinkId,
+    pub(crate) node: NodeId,
+    /// The peer is the backend that this node pinned by its address.
+    pub(crate) pinned: bool,
+    pub(crate) hello: Option<PeerHello>,
+    hello_deadline: Timestamp,
+    /// Indices given to writers on the way out, and learnt on the way in.
+    out_index: BTreeMap<WriterId, WriterIndex>,
+    out_writers: Vec<WriterId>,
+    in_index: BTreeMap<WriterIndex, (WriterId, AuthorId)>,
+    in_writers: BTreeMap<WriterId, WriterIndex>,
+    /// Every operation up to here the peer has, or was sent.
+    peer_has: BTreeMap<WriterId, Seq>,
+    /// The peer's vector is known, so that pushing makes sense.
+    ready: bool,
+    incoming_vector: Vec<VectorEntry>,
+    vector_sent: Option<Timestamp>,
+    /// Next place of the delivery order to look at.
+    cursor: usize,
+    /// Writers the peer wants in full form.
+    full: BTreeSet<WriterId>,
+    /// Send `Done` when the cursor gets here.
+    done_owed: Option<usize>,
+    /// The peer has sent everything it had.
+    pub(crate) peer_done: bool,
+    /// Bytes handed to the driver and not yet written.
+    pub(crate) in_flight: usize,
+    /// Marks owed: received (after a delay), persisted (at once).
+    received_owed: BTreeMap<WriterId, Seq>,
+    received_deadline: Option<Timestamp>,
+    persisted_owed: BTreeMap<WriterId, Seq>,
+    wants: BTreeMap<WriterId, (Want, Timestamp)>,
+    digest_deadline: Timestamp,
+}
+
+impl Session {
+    pub(crate) fn new(now: Timestamp, link: LinkId, node: NodeId, pinned: bool) -> Self {
+        Self {
+            link,
+            node,
+            pinned,
+            hello: None,
+            hello_deadline: now.plus(HELLO_TIMEOUT_MS),
+            out_index: BTreeMap::new(),
+            out_writers: Vec::new(),
+            in_index: BTreeMap::new(),
+            in_writers: BTreeMap::new(),
+            peer_has: BTreeMap::new(),
+            ready: false,
+            incoming_vector: Vec::new(),
+            vector_sent: None,
+            cursor: 0,
+            full: BTreeSet::new(),
+            done_owed: None,
+            peer_done: false,
+            in_flight: 0,
+            received_owed: BTreeMap::new(),
+            received_deadline: None,
+            persisted_owed: BTreeMap::new(),
+            wants: BTreeMap::new(),
+            digest_deadline: now.plus(DIGEST_INTERVAL_MS),
+        }
+    }
+
+    // ---- learning what the peer has ----
+
+    /// The peer's hello carried our own digest: it has exactly what we have.
+    pub(crate) fn peer_is_equal(&mut self, log: &dyn OpSource) {
+        self.peer_has = log.vector().into_iter().map(|(writer, seq, _)| (writer, seq)).collect();
+        self.ready = true;
+        self.cursor = log.len();
+        self.done_owed = Some(self.cursor);
+    }
+
+    /// Takes a piece of the peer's vector. With the last one, answers the writers whose chains differ.
+    pub(crate) fn take_vector(&mut self, entries: Vec<VectorEntry>, last: bool, log: &dyn OpSource) -> Vec<WriterId> {
+        self.incoming_vector.extend(entries);
+        if !last || self.incoming_vector.len() > MAX_INTRODUCED {
+            return Vec::new();
+        }
+        let vector = std::mem::take(&mut self.incoming_vector);
+        let forked = |entry: &VectorEntry| {
+            let id = OpId { writer: entry.writer, seq: entry.seq };
+            log.context(id).is_some_and(|(hash, _)| hash.0[..8] != entry.hash)
+        };
+        let forks = vector.iter().filter(|entry| forked(entry)).map(|entry| entry.writer).collect();
+        self.peer_has = vector.into_iter().map(|entry| (entry.writer, entry.seq)).collect();
+        self.ready = true;
+        self.cursor = 0;
+        self.done_owed = Some(log.len());
+        forks
+    }
+
+    /// Whether the peer's vector should be answered with ours.
+    pub(crate) fn owes_vector(&self, now: Timestamp) -> bool {
+        self.vector_sent.is_none_or(|sent| now.since(sent) >= VECTOR_REPLY_MS)
+    }
+
+    pub(crate) fn vector_frames(&mut self, now: Timestamp, log: &dyn OpSource) -> Vec<Frame> {
+        self.vector_sent = Some(now);
+        let vector = log.vector();
+        if vector.is_empty() {
+            return vec![Frame::Vector { entries: Vec::new(), last: true }];
+        }
+        let pieces = vector.chunks(VECTOR_FRAME_ENTRIES);
+        let last = pieces.len() - 1;
+        let frame = |(at, piece): (usize, &[(WriterId, Seq, Hash)])| Frame::Vector {
+            entries: piece.iter().map(|(writer, seq, hash)| vector_entry(*writer, *seq, *hash)).collect(),
+            last: at == last,
+        };
+        pieces.enumerate().map(frame).collect()
+    }
+
+    /// The peer showed that it has everything of the writer up to `seq`.
+    pub(crate) fn peer_has(&mut self, id: OpId) {
+        let known = self.peer_has.entry(id.writer).or_default();
+        *known = (*known).max(id.seq);
+    }
+
+    pub(crate) fn introduce(&mut self, index: WriterIndex, writer: WriterId, author: AuthorId) {
+        if self.in_index.len() < MAX_INTRODUCED {
+            self.in_index.insert(index, (writer, author));
+            self.in_writers.insert(writer, index);
+        }
+    }
+
+    pub(crate) fn resolve(&self, index: WriterIndex) -> Option<(WriterId, AuthorId)> {
+        self.in_index.get(&index).copied()
+    }
+
+    /// Which writer an ack's index means: one of ours, since the receiver of an ack introduced it.
+    pub(crate) fn acked_writer(&self, writer: Result<WriterIndex, WriterId>) -> Option<WriterId> {
+        match writer {
+            Err(writer) => Some(writer),
+            Ok(index) => usize::try_from(index).ok().and_then(|index| self.out_writers.get(index)).copied(),
+        }
+    }
+
+    /// The peer asks for a writer's operations again.
+    pub(crate) fn rewind(&mut self, want: Want, log: &dyn OpSource) {
+        if want.full {
+            self.full.insert(want.writer);
+        }
+        self.peer_has.insert(want.writer, want.from.saturating_sub(1));
+        if let Some(index) = log.index_of(OpId { writer: want.writer, seq: want.from.max(1) }) {
+            self.cursor = self.cursor.min(index);
+        }
+    }
+
+    /// Looks at the whole delivery order again.
+    pub(crate) fn rewind_all(&mut self) {
+        self.cursor = 0;
+    }
+
+    // ---- sending ----
+
+    /// The next frame of operations the peer lacks, while its window has room. `Done` once it has all it was owed.
+    pub(crate) fn next_push(&mut self, now: Timestamp, log: &dyn OpSource) -> Option<Vec<u8>> {
+        if !self.ready || self.in_flight >= LINK_WINDOW_BYTES {
+            return None;
+        }
+        let mut frame = Frame::start_ops();
+        let empty = frame.len();
+        while self.cursor < log.len() && frame.len() < OPS_FRAME_BYTES {
+            self.push_one(log, &mut frame);
+            self.cursor += 1;
+        }
+        if frame.len() > empty {
+            self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+            return Some(frame);
+        }
+        let done = self.done_owed.is_some_and(|owed| self.cursor >= owed);
+        if done {
+            self.done_owed = None;
+            return Some(Frame::Done.encode());
+        }
+        None
+    }
+
+    fn push_one(&mut self, log: &dyn OpSource, frame: &mut Vec<u8>) {
+        let Some(op) = log.at(self.cursor) else { return };
+        let id = op.header.id();
+        if self.peer_has.get(&id.writer).is_some_and(|has| *has >= id.seq) {
+            return;
+        }
+        self.peer_has.insert(id.writer, id.seq);
+        if self.full.contains(&id.writer) {
+            Frame::put_full(frame, op);
+            return;
+        }
+        for writer in op.header.deps.iter().map(|dep| dep.writer).chain([id.writer]) {
+            if !self.out_index.contains_key(&writer)
+                && let Some(author) = log.author(writer)
+            {
+                let index = self.out_index.len() as WriterIndex;
+                self.out_index.insert(writer, index);
+                self.out_writers.push(writer);
+                Frame::put_introduce(frame, index, writer, author);
+            }
+        }
+        let previous = log.context(OpId { seq: id.seq - 1, ..id }).map(|(_, hlc)| hlc);
+        let index_of = |writer| self.out_index.get(&writer).copied();
+        if Frame::put_compact(frame, op, previous, index_of).is_err() {
+            Frame::put_full(frame, op);
+        }
+    }
+
+    // ---- acknowledging ----
+
+    pub(crate) fn owe_received(&mut self, id: OpId, deadline: Timestamp) {
+        raise(&mut self.received_owed, id);
+        self.received_deadline.get_or_insert(deadline);
+    }
+
+    pub(crate) fn owe_persisted(&mut self, id: OpId) {
+        raise(&mut self.persisted_owed, id);
+    }
+
+    /// Marks that are due, as frames. A persisted mark makes the received one superfluous.
+    pub(crate) fn due_acks(&mut self, now: Timestamp) -> Vec<Frame> {
+        if self.in_flight >= LINK_WINDOW_BYTES {
+            return Vec::new();
+        }
+        let mut frames = Vec::new();
+        let persisted = std::mem::take(&mut self.persisted_owed);
+        for (writer, seq) in &persisted {
+            if self.received_owed.get(writer).is_some_and(|owed| owed <= seq) {
+                self.received_owed.remove(writer);
+            }
+        }
+        if !persisted.is_empty() {
+            frames.push(Frame::Ack { persisted: true, marks: self.marks(persisted) });
+        }
+        if self.received_owed.is_empty() {
+            self.received_deadline = None;
+        } else if self.received_deadline.is_some_and(|deadline| deadline <= now) {
+            self.received_deadline = None;
+            let received = std::mem::take(&mut self.received_owed);
+            frames.push(Frame::Ack { persisted: false, marks: self.marks(received) });
+        }
+        frames
+    }
+
+    fn marks(&self, owed: BTreeMap<WriterId, Seq>) -> Vec<Ack> {
+        let index = |writer: WriterId| self.in_writers.get(&writer).copied().ok_or(writer);
+        owed.into_iter().map(|(writer, seq)| Ack { writer: index(writer), seq }).collect()
+    }
+
+    // ---- asking ----
+
+    /// A request for what is missing, unless the same was asked a moment ago.
+    pub(crate) fn want(&mut self, now: Timestamp, writer: WriterId, from: Seq, full: bool) -> Option<Frame> {
+        let asked = self.wants.get(&writer);
+        if asked.is_some_and(|(want, deadline)| want.from <= from && want.full >= full && *deadline > now) {
+            return None;
+        }
+        if asked.is_none() && self.wants.len() >= MAX_WANTS {
+            return None;
+        }
+        let want = Want { writer, from, full };
+        self.wants.insert(writer, (want, now.plus(WANT_RETRY_MS)));
+        Some(Frame::Want(want))
+    }
+
+    /// Requests whose answer is overdue, again; answered ones are forgotten.
+    pub(crate) fn due_wants(&mut self, now: Timestamp, log: &dyn OpSource) -> Vec<Frame> {
+        self.wants.retain(|writer, (want, deadline)| {
+            let answered = log.head(*writer) >= want.from && !want.full;
+            !answered && !(want.full && *deadline <= now)
+        });
+        let mut frames = Vec::new();
+        for (want, deadline) in self.wants.values_mut().filter(|(_, deadline)| *deadline <= now) {
+            *deadline = now.plus(WANT_RETRY_MS);
+            frames.push(Frame::Want(*want));
+        }
+        frames
+    }
+
+    // ---- time ----
+
+    pub(crate) fn note_traffic(&mut self, now: Timestamp) {
+        self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+    }
+
+    /// Whether it is time to compare digests.
+    pub(crate) fn digest_due(&mut self, now: Timestamp) -> bool {
+        let due = self.hello.is_some() && self.digest_deadline <= now;
+        if due {
+            self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+        }
+        due
+    }
+
+    pub(crate) fn hello_overdue(&self, now: Timestamp) -> bool {
+        self.hello.is_none() && self.hello_deadline <= now
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let hello = self.hello.is_none().then_some(self.hello_deadline);
+        let digest = self.hello.is_some().then_some(self.digest_deadline);
+        let wants = self.wants.values().map(|(_, deadline)| *deadline).min();
+        [hello, digest, wants, self.received_deadline].into_iter().flatten().min()
+    }
+}
+
+fn raise(marks: &mut BTreeMap<WriterId, Seq>, id: OpId) {
+    let mark = marks.entry(id.writer).or_default();
+    *mark = (*mark).max(id.seq);
+}
+
+fn vector_entry(writer: WriterId, seq: Seq, hash: Hash) -> VectorEntry {
+    let [a, b, c, d, e, f, g, h, ..] = hash.0;
+    VectorEntry { writer, seq, hash: [a, b, c, d, e, f, g, h] }
+}

@@ -1,0 +1,259 @@
+//! A room's operations in delivery order, and each writer's chain (SPEC §3, §6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    base::{AuthorId, Hash, Hlc, OpId, Refusal, RoomId, Seq, WriterId, hash_parts},
+    wire::{Dep, Op, OpSource},
+};
+
+/// A delivered operation.
+#[derive(Clone, Debug)]
+pub(crate) struct LogEntry {
+    /// The operation; without payload if a backend refused it.
+    pub(crate) op: Op,
+    /// Hash of its header.
+    pub(crate) hash: Hash,
+    /// Why its payload is not applied, if it is not.
+    pub(crate) void: Option<Refusal>,
+}
+
+/// What is known of one writer.
+#[derive(Clone, Debug)]
+pub(crate) struct WriterLog {
+    pub(crate) author: AuthorId,
+    /// Place in the delivery order, and Yjs clock reached, after each position.
+    entries: Vec<(usize, u64)>,
+    /// Latest position of each other writer that this one had seen, beyond its first operation's deps.
+    seen_since: BTreeMap<WriterId, Seq>,
+}
+
+/// What is known of a writer that signed two operations at one position.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fork {
+    /// The first such position.
+    at: Seq,
+    /// Operations of losing branches: position and start of the header's hash.
+    dangling: BTreeSet<(Seq, [u8; 8])>,
+    /// How often it was caught.
+    count: usize,
+}
+
+/// All of a room's delivered operations.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    room: RoomId,
+    entries: Vec<LogEntry>,
+    writers: BTreeMap<WriterId, WriterLog>,
+    clients: BTreeMap<u64, WriterId>,
+    low_surrogates: BTreeSet<(u64, u64)>,
+    forks: BTreeMap<WriterId, Fork>,
+    voids: BTreeSet<OpId>,
+    bytes: usize,
+}
+
+impl Log {
+    pub(crate) fn new(room: RoomId) -> Self {
+        Self {
+            room,
+            entries: Vec::new(),
+            writers: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            low_surrogates: BTreeSet::new(),
+            forks: BTreeMap::new(),
+            voids: BTreeSet::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Bytes of all operations, roughly as stored.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn writer_count(&self) -> usize {
+        self.writers.len()
+    }
+
+    pub(crate) fn writer(&self, writer: WriterId) -> Option<&WriterLog> {
+        self.writers.get(&writer)
+    }
+
+    pub(crate) fn writer_of_client(&self, client: u64) -> Option<WriterId> {
+        self.clients.get(&client).copied()
+    }
+
+    pub(crate) fn entry(&self, id: OpId) -> Option<&LogEntry> {
+        self.entries.get(self.index_of(id)?)
+    }
+
+    pub(crate) fn entries(&self) -> &[LogEntry] {
+        &self.entries
+    }
+
+    /// Hash of a writer's last header, its stamp and position.
+    pub(crate) fn head_of(&self, writer: WriterId) -> Option<(Seq, Hash, Hlc)> {
+        let (index, _) = self.writers.get(&writer)?.entries.last()?;
+        let entry = self.entries.get(*index)?;
+        Some((entry.op.header.seq, entry.hash, entry.op.header.hlc))
+    }
+
+    /// The Yjs clock that `writer` had reached after its position `seq`; 0 before its first.
+    pub(crate) fn clock_after(&self, writer: WriterId, seq: Seq) -> u64 {
+        let log = self.writers.get(&writer);
+        let place = usize::try_from(seq).ok().and_then(|seq| seq.checked_sub(1));
+        log.zip(place).and_then(|(log, place)| log.entries.get(place)).map_or(0, |(_, clock)| *clock)
+    }
+
+    /// The last position of `target` that `writer` had seen, counting `deps` of the operation being judged. Deps on
+    /// a losing branch count only up to the fork.
+    pub(crate) fn covered(&self, writer: WriterId, deps: &[Dep], target: WriterId) -> Seq {
+        let find = |deps: &[Dep]| {
+            let dep = deps.binary_search_by_key(&target, |dep| dep.writer).ok().and_then(|at| deps.get(at))?;
+            Some(if self.is_dangling(dep) { self.fork_of(target).map_or(0, |at| at - 1) } else { dep.seq })
+        };
+        let Some(log) = self.writers.get(&writer) else { return find(deps).unwrap_or(0) };
+        let first = log.entries.first().and_then(|(index, _)| self.entries.get(*index));
+        let at_first = first.and_then(|entry| find(&entry.op.header.deps)).unwrap_or(0);
+        let since = log.seen_since.get(&target).copied().unwrap_or(0);
+        find(deps).unwrap_or(0).max(at_first).max(since)
+    }
+
+    /// Heads of other writers that `writer` has not named in its deps yet, ascending.
+    pub(crate) fn unseen_heads(&self, writer: WriterId) -> Vec<Dep> {
+        let others = self.writers.keys().filter(|other| **other != writer);
+        let heads = others.filter_map(|other| {
+            let (seq, hash, _) = self.head_of(*other)?;
+            Some(Dep::on(OpId { writer: *other, seq }, hash))
+        });
+        heads.filter(|head| self.covered(writer, &[], head.writer) < head.seq).collect()
+    }
+
+    /// Voided operations of an author, with their reasons, ascending.
+    pub(crate) fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
+        let own = self.voids.iter().filter(move |id| self.author(id.writer) == Some(author));
+        own.filter_map(|id| Some((*id, self.entry(*id)?.void?)))
+    }
+
+    /// Where `writer` signed twice first.
+    pub(crate) fn fork_of(&self, writer: WriterId) -> Option<Seq> {
+        self.forks.get(&writer).map(|fork| fork.at)
+    }
+
+    /// At how many positions `writer` was caught.
+    pub(crate) fn equivocations(&self, writer: WriterId) -> usize {
+        self.forks.get(&writer).map_or(0, |fork| fork.count)
+    }
+
+    /// Whether a dep names an operation of a losing branch.
+    pub(crate) fn is_dangling(&self, dep: &Dep) -> bool {
+        self.forks.get(&dep.writer).is_some_and(|fork| fork.dangling.contains(&(dep.seq, dep.hash)))
+    }
+
+    /// Notes operations that lost against others of the same writer, from position `at` on.
+    pub(crate) fn note_fork(&mut self, writer: WriterId, at: Seq, losers: impl IntoIterator<Item = Dep>) {
+        let fork = self.forks.entry(writer).or_insert_with(|| Fork { at, ..Fork::default() });
+        fork.at = fork.at.min(at);
+        fork.dangling.extend(losers.into_iter().map(|dep| (dep.seq, dep.hash)));
+    }
+
+    /// Counts one caught position.
+    pub(crate) fn count_fork(&mut self, writer: WriterId) {
+        if let Some(fork) = self.forks.get_mut(&writer) {
+            fork.count += 1;
+        }
+    }
+
+    pub(crate) fn take_forks(&mut self) -> BTreeMap<WriterId, Fork> {
+        std::mem::take(&mut self.forks)
+    }
+
+    pub(crate) fn set_forks(&mut self, forks: BTreeMap<WriterId, Fork>) {
+        self.forks = forks;
+    }
+
+    /// Appends an operation that follows its writer's chain. `clock` is the writer's Yjs clock after it.
+    pub(crate) fn append(&mut self, entry: LogEntry, clock: u64, low_surrogates: &[u64]) {
+        let header = &entry.op.header;
+        let index = self.entries.len();
+        let client = header.writer.yjs_client_id(self.room, header.author);
+        let log = self.writers.entry(header.writer).or_insert_with(|| WriterLog {
+            author: header.author,
+            entries: Vec::new(),
+            seen_since: BTreeMap::new(),
+        });
+        if !log.entries.is_empty() {
+            for dep in &header.deps {
+                let fork = self.forks.get(&dep.writer).filter(|fork| fork.dangling.contains(&(dep.seq, dep.hash)));
+                let seen = log.seen_since.entry(dep.writer).or_default();
+                *seen = (*seen).max(fork.map_or(dep.seq, |fork| fork.at - 1));
+            }
+        }
+        log.entries.push((index, clock));
+        self.clients.insert(client, header.writer);
+        if entry.void.is_some() {
+            self.voids.insert(header.id());
+        }
+        self.low_surrogates.extend(low_surrogates.iter().map(|at| (client, *at)));
+        self.bytes += 320 + header.deps.len() * 16 + header.payload_len as usize;
+        self.entries.push(entry);
+    }
+
+    /// Whether a struct boundary at `clock` of `client` would cut a surrogate pair.
+    pub(crate) fn splits_surrogates(&self, client: u64, clock: u64) -> bool {
+        self.low_surrogates.contains(&(client, clock))
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<LogEntry> {
+        self.entries
+    }
+}
+
+impl OpSource for Log {
+    fn room(&self) -> RoomId {
+        self.room
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn at(&self, index: usize) -> Option<&Op> {
+        self.entries.get(index).map(|entry| &entry.op)
+    }
+
+    fn index_of(&self, id: OpId) -> Option<usize> {
+        let place = usize::try_from(id.seq.checked_sub(1)?).ok()?;
+        self.writers.get(&id.writer)?.entries.get(place).map(|(index, _)| *index)
+    }
+
+    fn head(&self, writer: WriterId) -> Seq {
+        self.writers.get(&writer).map_or(0, |log| log.entries.len() as Seq)
+    }
+
+    fn context(&self, id: OpId) -> Option<(Hash, Hlc)> {
+        self.entry(id).map(|entry| (entry.hash, entry.op.header.hlc))
+    }
+
+    fn author(&self, writer: WriterId) -> Option<AuthorId> {
+        self.writers.get(&writer).map(|log| log.author)
+    }
+
+    fn vector(&self) -> Vec<(WriterId, Seq, Hash)> {
+        let heads = self.writers.keys().filter_map(|writer| {
+            let (seq, hash, _) = self.head_of(*writer)?;
+            Some((*writer, seq, hash))
+        });
+        heads.collect()
+    }
+
+    fn digest(&self) -> Hash {
+        let mut bytes = Vec::with_capacity(self.writers.len() * 48);
+        for (writer, seq, hash) in self.vector() {
+            bytes.extend_from_slice(&writer.0.to_be_bytes());
+            bytes.extend_from_slice(&seq.to_be_bytes());
+            bytes.extend_from_slice(&hash.0);
+        }
+        hash_parts(&[b"peersync/vector/v1", &bytes])
+    }
+}

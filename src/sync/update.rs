@@ -1,0 +1,481 @@
+//! Reads a Yjs v1 update without applying it, and says what it creates, refers to and deletes (SPEC §5).
+//!
+//! Format: the Yjs document protocol, v1 encoding (yjs `src/utils/UpdateEncoder.js`, lib0 `encoding.js`). Everything
+//! that a hostile update could use is checked here, before yrs sees a byte: one client only, ids below 2^53, element
+//! counts, clock advance, nesting, content that Yjs 13 cannot read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    base::{
+        Refusal,
+        limits::{MAX_CLOCK_ADVANCE, MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_UPDATE_ELEMENTS, MAX_YJS_CLOCK},
+    },
+    wire::{Reader, WireError, put_uvarint},
+};
+
+const MAX_CLIENT_ID: u64 = 1 << 53;
+const MAX_ANY_DEPTH: usize = 32;
+
+/// What an update does, as far as admission must know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UpdateSummary {
+    /// The structs it creates: client, first clock, clock after the last. `None`: it only deletes.
+    pub(crate) structs: Option<(u64, u64, u64)>,
+    /// Greatest clock + 1 that origins and parents name, by client.
+    pub(crate) origins: BTreeMap<u64, u64>,
+    /// Greatest end of a delete range, by client.
+    pub(crate) deletes: BTreeMap<u64, u64>,
+    /// Places where existing structs of a client would be split: (client, clock of the right half).
+    pub(crate) splits: Vec<(u64, u64)>,
+    /// Clocks created here that are the second half of a surrogate pair.
+    pub(crate) low_surrogates: Vec<u64>,
+    /// Names of roots that hold text-like content.
+    pub(crate) roots: BTreeSet<String>,
+}
+
+/// Reads `bytes` as written by the holder of `client`.
+///
+/// # Errors
+/// The [`Refusal`] under which the operation is voided.
+pub(crate) fn inspect(bytes: &[u8], client: u64) -> Result<UpdateSummary, Refusal> {
+    let mut inspector = Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
+    inspector.structs()?;
+    inspector.delete_set()?;
+    inspector.reader.finish().map_err(malformed)?;
+    Ok(inspector.summary)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
+fn malformed(_: WireError) -> Refusal {
+    Refusal::BadUpdate
+}
+
+/// Cuts an update of the writer's own into consecutive ones of at most `max` bytes each (a single struct larger than
+/// that stays whole; local edits are chunked so that none is). The delete set travels last.
+pub(crate) fn split(bytes: &[u8], client: u64, max: usize) -> Vec<Vec<u8>> {
+    if bytes.len() <= max {
+        return vec![bytes.to_vec()];
+    }
+    let mut inspector = Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
+    let mut cuts = Vec::new();
+    let walked = inspector.walk(&mut cuts);
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while let Some((start, clock)) = cuts.get(at).copied().filter(|_| at + 1 < cuts.len()) {
+        let mut end = at + 1;
+        while cuts.get(end + 1).is_some_and(|(offset, _)| offset - start + 32 <= max) {
+            end += 1;
+        }
+        let mut piece = vec![1];
+        put_uvarint(&mut piece, (end - at) as u64);
+        put_uvarint(&mut piece, client);
+        put_uvarint(&mut piece, clock);
+        let stop = cuts.get(end).map_or(start, |(offset, _)| *offset);
+        piece.extend_from_slice(bytes.get(start..stop).unwrap_or_default());
+        piece.push(0);
+        pieces.push(piece);
+        at = end;
+    }
+    if let Some(ranges) = walked {
+        pieces.extend(split_delete_set(&ranges, max));
+    }
+    pieces
+}
+
+/// Updates that only delete, each within `max` bytes.
+fn split_delete_set(ranges: &[(u64, u64, u64)], max: usize) -> Vec<Vec<u8>> {
+    // A range takes at most ten bytes, a client at most fourteen.
+    let pieces = ranges.chunks((max.saturating_sub(16) / 24).max(1)).map(|chunk| {
+        let mut body = Vec::new();
+        let mut clients = 0;
+        for group in chunk.chunk_by(|a, b| a.0 == b.0) {
+            clients += 1;
+            put_uvarint(&mut body, group.first().map_or(0, |range| range.0));
+            put_uvarint(&mut body, group.len() as u64);
+            for (_, start, len) in group {
+                put_uvarint(&mut body, *start);
+                put_uvarint(&mut body, *len);
+            }
+        }
+        let mut piece = vec![0];
+        put_uvarint(&mut piece, clients);
+        piece.extend_from_slice(&body);
+        piece
+    });
+    pieces.collect()
+}
+
+struct Inspector<'a> {
+    reader: Reader<'a>,
+    client: u64,
+    elements: usize,
+    summary: UpdateSummary,
+}
+
+impl Inspector<'_> {
+    fn number(&mut self) -> Result<u64, Refusal> {
+        self.reader.uvarint().map_err(malformed)
+    }
+
+    fn client_id(&mut self) -> Result<u64, Refusal> {
+        let id = self.number()?;
+        if id >= MAX_CLIENT_ID { Err(Refusal::ClientIdTooLarge) } else { Ok(id) }
+    }
+
+    fn clock(&mut self) -> Result<u64, Refusal> {
+        let clock = self.number()?;
+        if clock >= MAX_YJS_CLOCK { Err(Refusal::BadUpdate) } else { Ok(clock) }
+    }
+
+    fn string(&mut self) -> Result<&str, Refusal> {
+        let bytes = self.reader.byte_string("string", MAX_PAYLOAD_BYTES).map_err(malformed)?;
+        std::str::from_utf8(bytes).map_err(|_| Refusal::BadUpdate)
+    }
+
+    /// Counts one unit of work that applying will cost.
+    fn element(&mut self) -> Result<(), Refusal> {
+        self.elements += 1;
+        if self.elements > MAX_UPDATE_ELEMENTS { Err(Refusal::BadUpdate) } else { Ok(()) }
+    }
+
+    /// Notes where each struct starts (offset, clock) and, last, where they end; answers the delete ranges.
+    fn walk(&mut self, cuts: &mut Vec<(usize, u64)>) -> Option<Vec<(u64, u64, u64)>> {
+        let total = self.reader.remaining();
+        if self.number().ok()? == 1 {
+            let count = self.number().ok()?;
+            self.client_id().ok()?;
+            let mut clock = self.clock().ok()?;
+            for _ in 0..count {
+                cuts.push((total - self.reader.remaining(), clock));
+                clock += self.one_struct(clock).ok()?;
+            }
+            cuts.push((total - self.reader.remaining(), clock));
+        }
+        let mut ranges = Vec::new();
+        for _ in 0..self.number().ok()? {
+            let client = self.client_id().ok()?;
+            for _ in 0..self.number().ok()? {
+                ranges.push((client, self.clock().ok()?, self.clock().ok()?));
+            }
+        }
+        Some(ranges)
+    }
+
+    fn structs(&mut self) -> Result<(), Refusal> {
+        match self.number()? {
+            0 => return Ok(()),
+            1 => {}
+            // Several clients: at most one can be the writer's own.
+            _ => return Err(Refusal::ForeignClientId),
+        }
+        let count = self.number()?;
+        if self.client_id()? != self.client {
+            return Err(Refusal::ForeignClientId);
+        }
+        let start = self.clock()?;
+        let mut clock = start;
+        if count == 0 {
+            return Err(Refusal::BadUpdate);
+        }
+        for _ in 0..count {
+            self.element()?;
+            let len = self.one_struct(clock)?;
+            clock += len;
+            if len == 0 || clock > MAX_YJS_CLOCK || clock - start > u64::from(MAX_CLOCK_ADVANCE) {
+                return Err(Refusal::BadUpdate);
+            }
+        }
+        self.summary.structs = Some((self.client, start, clock));
+        Ok(())
+    }
+
+    /// Reads one struct that starts at `clock`; its length in clocks.
+    fn one_struct(&mut self, clock: u64) -> Result<u64, Refusal> {
+        let info = self.reader.u8().map_err(malformed)?;
+        let content = info & 0x1f;
+        if content == 0 {
+            // GC: a run of clocks without content. Other bits would not survive a round trip.
+            return if info == 0 { self.number() } else { Err(Refusal::BadUpdate) };
+        }
+        let (has_origin, has_right) = (info & 0x80 != 0, info & 0x40 != 0);
+        if has_origin {
+            let (client, at) = self.reference(clock)?;
+            self.summary.splits.push((client, at + 1));
+        }
+        if has_right {
+            let (client, at) = self.reference(clock)?;
+            self.summary.splits.push((client, at));
+        }
+        let mut root = None;
+        let mut has_key = false;
+        if !has_origin && !has_right {
+            match self.number()? {
+                1 => {
+                    let name = self.string()?;
+                    if name.len() > MAX_NAME_BYTES {
+                        return Err(Refusal::BadUpdate);
+                    }
+                    root = Some(name.to_owned());
+                }
+                0 => drop(self.reference(clock)?),
+                _ => return Err(Refusal::BadUpdate),
+            }
+            if info & 0x20 != 0 {
+                has_key = true;
+                self.string()?;
+            }
+        }
+        if let Some(name) = root.filter(|_| !has_key && matches!(content, 4..=6)) {
+            self.summary.roots.insert(name);
+        }
+        self.content(content, clock)
+    }
+
+    /// Reads a struct id that must lie before `clock` if it is the writer's own.
+    fn reference(&mut self, clock: u64) -> Result<(u64, u64), Refusal> {
+        let (client, at) = (self.client_id()?, self.clock()?);
+        if client == self.client && at >= clock {
+            return Err(Refusal::OriginBeyondDeps);
+        }
+        let end = self.summary.origins.entry(client).or_default();
+        *end = (*end).max(at + 1);
+        Ok((client, at))
+    }
+
+    /// Reads the content of an item; its length in clocks.
+    fn content(&mut self, content: u8, clock: u64) -> Result<u64, Refusal> {
+        match content {
+            1 => self.number(),
+            2 => {
+                let count = self.number()?;
+                for _ in 0..count {
+                    self.element()?;
+                    self.string()?;
+                }
+                Ok(count)
+            }
+            3 => self.reader.byte_string("binary", MAX_PAYLOAD_BYTES).map(|_| 1).map_err(malformed),
+            4 => self.text(clock),
+            5 => self.string().map(|_| 1),
+            6 => {
+                self.string()?;
+                self.string().map(|_| 1)
+            }
+            7 => {
+                let kind = self.number()?;
+                match kind {
+                    0..=2 | 4 | 6 => {}
+                    3 | 5 => drop(self.string()?.len()),
+                    _ => return Err(Refusal::BadUpdate),
+                }
+                Ok(1)
+            }
+            8 => {
+                let count = self.number()?;
+                for _ in 0..count {
+                    self.any(0)?;
+                }
+                Ok(count)
+            }
+            // 9 sub-documents, 10 gaps, 11 moves and everything unknown have no place in an operation.
+            _ => Err(Refusal::BadUpdate),
+        }
+    }
+
+    fn text(&mut self, clock: u64) -> Result<u64, Refusal> {
+        let mut lows = Vec::new();
+        let mut at = clock;
+        for character in self.string()?.chars() {
+            at += character.len_utf16() as u64;
+            if character.len_utf16() == 2 {
+                lows.push(at - 1);
+            }
+        }
+        self.summary.low_surrogates.append(&mut lows);
+        Ok(at - clock)
+    }
+
+    /// Skips one lib0 `any` value.
+    fn any(&mut self, depth: usize) -> Result<(), Refusal> {
+        self.element()?;
+        if depth > MAX_ANY_DEPTH {
+            return Err(Refusal::BadUpdate);
+        }
+        match self.reader.u8().map_err(malformed)? {
+            120 | 121 | 126 | 127 => Ok(()),
+            122 | 123 => self.skip(8),
+            124 => self.skip(4),
+            125 => self.signed(),
+            119 => self.string().map(drop),
+            116 => self.reader.byte_string("buffer", MAX_PAYLOAD_BYTES).map(drop).map_err(malformed),
+            117 => {
+                for _ in 0..self.number()? {
+                    self.any(depth + 1)?;
+                }
+                Ok(())
+            }
+            118 => {
+                for _ in 0..self.number()? {
+                    self.string()?;
+                    self.any(depth + 1)?;
+                }
+                Ok(())
+            }
+            _ => Err(Refusal::BadUpdate),
+        }
+    }
+
+    fn skip(&mut self, len: usize) -> Result<(), Refusal> {
+        self.reader.bytes(len).map(drop).map_err(malformed)
+    }
+
+    /// A lib0 signed varint: six bits and a sign in the first byte; at most ten bytes.
+    fn signed(&mut self) -> Result<(), Refusal> {
+        for _ in 0..10 {
+            if self.reader.u8().map_err(malformed)? & 0x80 == 0 {
+                return Ok(());
+            }
+        }
+        Err(Refusal::BadUpdate)
+    }
+
+    fn delete_set(&mut self) -> Result<(), Refusal> {
+        let mut seen = BTreeSet::new();
+        for _ in 0..self.number()? {
+            let client = self.client_id()?;
+            if !seen.insert(client) {
+                return Err(Refusal::BadUpdate);
+            }
+            let count = self.number()?;
+            if count == 0 {
+                return Err(Refusal::BadUpdate);
+            }
+            // Ranges must ascend: applying costs the blocks between them, once.
+            let mut last_end = 0;
+            for _ in 0..count {
+                self.element()?;
+                let (start, len) = (self.clock()?, self.clock()?);
+                let end = start + len;
+                if len == 0 || start < last_end || end > MAX_YJS_CLOCK {
+                    return Err(Refusal::BadUpdate);
+                }
+                self.summary.splits.extend([(client, start), (client, end)]);
+                last_end = end;
+            }
+            self.summary.deletes.insert(client, last_end);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yrs::{updates::decoder::Decode, ClientID, Doc, GetString, OffsetKind, Options, ReadTxn, StateVector, Text, Transact};
+
+    use super::*;
+
+    fn doc(client: u64) -> Doc {
+        let mut options = Options::with_client_id(ClientID::new(client));
+        options.offset_kind = OffsetKind::Utf16;
+        Doc::with_options(options)
+    }
+
+    #[test]
+    fn y1_a_local_update_is_read_as_what_it_is() {
+        let doc = doc(7);
+        let text = doc.get_or_insert_text("notes");
+        let first = {
+            let mut txn = doc.transact_mut();
+            text.insert(&mut txn, 0, "a😀b");
+            txn.encode_update_v1()
+        };
+        let summary = inspect(&first, 7).unwrap();
+        assert_eq!(summary.structs, Some((7, 0, 4)));
+        assert_eq!(summary.low_surrogates, vec![2]);
+        assert_eq!(summary.roots.iter().collect::<Vec<_>>(), vec!["notes"]);
+        let second = {
+            let mut txn = doc.transact_mut();
+            text.remove_range(&mut txn, 0, 1);
+            text.insert(&mut txn, 3, "c");
+            txn.encode_update_v1()
+        };
+        let summary = inspect(&second, 7).unwrap();
+        assert_eq!(summary.structs, Some((7, 4, 5)));
+        assert_eq!(summary.deletes.get(&7), Some(&1));
+        assert_eq!(summary.origins.get(&7), Some(&4));
+        assert_eq!(text.get_string(&doc.transact()), "😀bc");
+    }
+
+    #[test]
+    fn y2_foreign_clients_are_refused() {
+        let doc = doc(7);
+        let text = doc.get_or_insert_text("notes");
+        text.insert(&mut doc.transact_mut(), 0, "x");
+        let update = doc.transact().encode_diff_v1(&StateVector::default());
+        assert_eq!(inspect(&update, 8), Err(Refusal::ForeignClientId));
+    }
+
+    #[test]
+    fn y3_ids_of_two_to_the_53_are_refused() {
+        let mut bytes = vec![1, 1];
+        crate::wire::put_uvarint(&mut bytes, 1 << 53);
+        bytes.extend_from_slice(&[0, 4, 1, 1, b'n', 1, b'x', 0]);
+        assert_eq!(inspect(&bytes, 1 << 53), Err(Refusal::ClientIdTooLarge));
+    }
+
+    #[test]
+    fn y4_bombs_are_refused_by_count_not_by_size() {
+        // A run of deleted clocks longer than any honest operation.
+        let mut run = vec![1, 1, 7, 0, 1, 1, 1, b'n'];
+        crate::wire::put_uvarint(&mut run, 1 << 30);
+        run.push(0);
+        assert_eq!(inspect(&run, 7), Err(Refusal::BadUpdate));
+        // A count of array elements without the bytes.
+        let mut array = vec![1, 1, 7, 0, 8, 1, 1, b'n'];
+        crate::wire::put_uvarint(&mut array, u64::MAX);
+        assert_eq!(inspect(&array, 7), Err(Refusal::BadUpdate));
+        // Nested arrays.
+        let mut nested = vec![1, 1, 7, 0, 8, 1, 1, b'n', 1];
+        nested.extend([117, 1].repeat(1_000));
+        nested.extend_from_slice(&[126, 0]);
+        assert_eq!(inspect(&nested, 7), Err(Refusal::BadUpdate));
+    }
+
+    #[test]
+    fn y5_content_that_yjs_13_cannot_read_is_refused() {
+        for content in [9u8, 10, 11, 12, 31] {
+            assert_eq!(inspect(&[1, 1, 7, 0, content, 1, 1, b'n', 1, 1, 0], 7), Err(Refusal::BadUpdate));
+        }
+    }
+
+    #[test]
+    fn y7_a_split_update_means_the_same() {
+        let doc = doc(7);
+        let text = doc.get_or_insert_text("notes");
+        let mut updates = Vec::new();
+        for round in 0..40 {
+            let mut txn = doc.transact_mut();
+            text.insert(&mut txn, round, "abc");
+            text.remove_range(&mut txn, round + 1, 1);
+            updates.push(txn.encode_update_v1());
+        }
+        let whole = yrs::merge_updates_v1(&updates).unwrap();
+        let pieces = split(&whole, 7, 100);
+        assert!(pieces.len() > 3 && pieces.iter().all(|piece| piece.len() <= 100));
+        let copy = self::doc(8);
+        for piece in &pieces {
+            inspect(piece, 7).unwrap();
+            copy.transact_mut().apply_update(yrs::Update::decode_v1(piece).unwrap()).unwrap();
+        }
+        let copied = copy.get_or_insert_text("notes").get_string(&copy.transact());
+        assert_eq!(copied, text.get_string(&doc.transact()));
+    }
+
+    #[test]
+    fn y6_unsorted_or_overlapping_delete_ranges_are_refused() {
+        assert!(inspect(&[0, 1, 7, 2, 0, 2, 2, 2], 7).is_ok());
+        assert_eq!(inspect(&[0, 1, 7, 2, 2, 2, 0, 2], 7), Err(Refusal::BadUpdate));
+        assert_eq!(inspect(&[0, 1, 7, 2, 0, 2, 1, 2], 7), Err(Refusal::BadUpdate));
+    }
+}

@@ -1,0 +1,30 @@
+//! What a session may ask of a room's log. Implemented by `sync`, used by `gossip`, so that neither knows the other.
+
+use super::op::Op;
+use crate::base::{AuthorId, Hash, Hlc, OpId, RoomId, Seq, WriterId};
+
+/// Read access to a room's operations, in the order in which this replica delivered them.
+pub trait OpSource {
+    /// The room.
+    fn room(&self) -> RoomId;
+    /// How many operations were delivered.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The operation at a place of the delivery order.
+    fn at(&self, index: usize) -> Option<&Op>;
+    /// Where an operation stands in the delivery order.
+    fn index_of(&self, id: OpId) -> Option<usize>;
+    /// The last delivered position of a writer; 0 if there is none.
+    fn head(&self, writer: WriterId) -> Seq;
+    /// Header hash and stamp of an operation that was delivered or waits for its deps.
+    fn context(&self, id: OpId) -> Option<(Hash, Hlc)>;
+    /// Who owns a writer.
+    fn author(&self, writer: WriterId) -> Option<AuthorId>;
+    /// Every writer with its head position and that header's hash, ascending by writer.
+    fn vector(&self) -> Vec<(WriterId, Seq, Hash)>;
+    /// SHA-256 over the vector: two replicas with the same digest hold the same operations.
+    fn digest(&self) -> Hash;
+}

@@ -1,0 +1,430 @@
+//! A backend, clients, a network and a virtual clock, all driven by one seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use peersync::{
+    base::{AuthorId, NodeId, RoomId, Timestamp, WallTime, WriterId, hash, hash_parts},
+    engine::{Durability, Engine, EngineConfig, Event, Input, Output, Record},
+    sync::{Attributes, Value},
+};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::{
+    network::{Action, End, Links, Weather},
+    signer::TestSigner,
+};
+
+/// When edits and faults stop, and when everything must have come together.
+const CALM_MS: u64 = 20_000;
+const END_MS: u64 = 200_000;
+const WALL: u64 = 1_760_000_000_000;
+
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub edits: u64,
+    pub acked: u64,
+    pub lost: u64,
+    pub duplicated: u64,
+    pub breaks: u64,
+    pub partitions: u64,
+    pub restarts: u64,
+    pub store_failures: u64,
+    pub reissued: u64,
+    pub trace: Vec<u8>,
+}
+
+impl Report {
+    pub fn add(&mut self, other: &Self) {
+        self.edits += other.edits;
+        self.acked += other.acked;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.breaks += other.breaks;
+        self.partitions += other.partitions;
+        self.restarts += other.restarts;
+        self.store_failures += other.store_failures;
+        self.reissued += other.reissued;
+    }
+}
+
+struct Node {
+    engine: Engine,
+    author: AuthorId,
+    incarnation: u32,
+    skew: i64,
+    /// Durable records; only the backend has any.
+    disk: BTreeMap<u64, Vec<u8>>,
+    in_store: BTreeMap<u64, Vec<Record>>,
+    /// Tokens typed in this incarnation, by the operation they travel in.
+    typed: Vec<(u64, String)>,
+    woken_at: Option<u64>,
+}
+
+pub struct World {
+    seed: u64,
+    rng: ChaCha8Rng,
+    now: u64,
+    order: u64,
+    queue: BTreeMap<(u64, u64), Action>,
+    nodes: Vec<Node>,
+    links: Links,
+    weather: Weather,
+    divided: BTreeSet<usize>,
+    /// Pairs of clients that are also neighbours.
+    friends: Vec<(usize, usize)>,
+    acked: BTreeSet<String>,
+    token: u64,
+    report: Report,
+    trace: Vec<u8>,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let count = 2 + (rng.next_u64() % 19) as usize;
+        let bad = rng.next_u64() % 4 != 0;
+        let weather = Weather {
+            delay_ms: 1 + rng.next_u64() % 60,
+            jitter_ms: rng.next_u64() % 80,
+            loss_percent: if bad { rng.next_u64() % 12 } else { 0 },
+            duplicate_percent: if bad { rng.next_u64() % 10 } else { 0 },
+            reorder_percent: if bad { rng.next_u64() % 25 } else { 0 },
+        };
+        let mut world = Self {
+            seed,
+            rng,
+            now: 0,
+            order: 0,
+            queue: BTreeMap::new(),
+            nodes: Vec::new(),
+            links: Links::default(),
+            weather,
+            divided: BTreeSet::new(),
+            friends: Vec::new(),
+            acked: BTreeSet::new(),
+            token: 0,
+            report: Report::default(),
+            trace: Vec::new(),
+        };
+        for index in 0..count {
+            let node = world.boot(index, 0, BTreeMap::new());
+            world.nodes.push(node);
+        }
+        for index in 1..count {
+            world.schedule(index as u64 * 7, Action::Connect { a: index, b: 0 });
+            if world.chance(40) && index > 1 {
+                let friend = 1 + world.below(index as u64 - 1) as usize;
+                world.friends.push((index, friend));
+                world.schedule(100, Action::Connect { a: index, b: friend });
+            }
+            for _ in 0..world.below(30) {
+                let at = world.below(CALM_MS);
+                world.schedule(at, Action::Edit { node: index });
+            }
+        }
+        for _ in 0..world.below(12) {
+            let at = world.below(CALM_MS);
+            world.schedule(at, Action::Fault);
+        }
+        world.schedule(CALM_MS, Action::Heal);
+        world
+    }
+
+    fn boot(&mut self, index: usize, incarnation: u32, disk: BTreeMap<u64, Vec<u8>>) -> Node {
+        let backend = index == 0;
+        let author = AuthorId(hash_parts(&[&self.seed.to_be_bytes(), &index.to_be_bytes()]).0);
+        let config = EngineConfig {
+            room: RoomId::open("simulated"),
+            node: NodeId(vec![index as u8]),
+            backend,
+            documents: !backend || self.chance(50),
+            persists: backend,
+            token: Vec::new(),
+        };
+        let writer = WriterId(self.rng.next_u64());
+        let mut engine = Engine::new(config, writer, Box::new(TestSigner(author)));
+        for record in disk.values() {
+            engine.restore(record).expect("an own record is taken back");
+        }
+        // Up to an hour either way; the backend's clock is right, or nobody could tell.
+        let skew = if backend || self.chance(50) { 0 } else { self.below(7_200_000) as i64 - 3_600_000 };
+        let wall = WallTime((WALL + self.now).saturating_add_signed(skew));
+        engine.handle_input(Timestamp(self.now), Input::Wall(wall)).unwrap();
+        Node { engine, author, incarnation, skew, disk, in_store: BTreeMap::new(), typed: Vec::new(), woken_at: None }
+    }
+
+    pub fn run(mut self) -> Report {
+        while let Some(((at, _), action)) = self.queue.pop_first() {
+            if at > END_MS {
+                break;
+            }
+            self.now = at;
+            self.act(action);
+        }
+        self.check();
+        self.report.trace = hash(&self.trace).0.to_vec();
+        self.report
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.rng.next_u64() % bound.max(1)
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    fn schedule(&mut self, after: u64, action: Action) {
+        self.order += 1;
+        self.queue.insert((self.now + after, self.order), action);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Deliver { to, bytes } => {
+                if self.links.peer(to).is_some() {
+                    self.input(to.node, Input::Frame { link: to.link, bytes });
+                }
+            }
+            Action::Wake { node, incarnation } => {
+                if self.nodes[node].incarnation == incarnation && self.nodes[node].woken_at == Some(self.now) {
+                    self.nodes[node].woken_at = None;
+                    self.input(node, Input::Timeout);
+                }
+            }
+            Action::Stored { node, incarnation, batch, ok } => self.stored(node, incarnation, batch, ok),
+            Action::Edit { node } => self.edit(node),
+            Action::Connect { a, b } => self.connect(a, b),
+            Action::Fault => self.fault(),
+            Action::Heal => self.heal(),
+        }
+    }
+
+    fn input(&mut self, node: usize, input: Input) {
+        // Refusals are ordinary on this network.
+        let _ = self.nodes[node].engine.handle_input(Timestamp(self.now), input);
+        self.drain(node);
+    }
+
+    fn drain(&mut self, node: usize) {
+        while let Some(output) = self.nodes[node].engine.poll_output() {
+            match output {
+                Output::Send { link, frame } => self.send(End { node, link }, frame),
+                Output::Persist { batch, records } => {
+                    let ok = self.now >= CALM_MS || !self.chance(3);
+                    self.report.store_failures += u64::from(!ok);
+                    let after = self.below(30);
+                    let incarnation = self.nodes[node].incarnation;
+                    self.nodes[node].in_store.insert(batch, records);
+                    self.schedule(after, Action::Stored { node, incarnation, batch, ok });
+                }
+                Output::Event(event) => self.event(node, event),
+                Output::Disconnect { link, .. } => self.cut(End { node, link }),
+            }
+        }
+        self.wake_later(node);
+    }
+
+    fn wake_later(&mut self, node: usize) {
+        let Some(at) = self.nodes[node].engine.poll_timeout() else { return };
+        let at = at.0.max(self.now + 1);
+        if self.nodes[node].woken_at.is_none_or(|woken| at < woken) {
+            self.nodes[node].woken_at = Some(at);
+            let incarnation = self.nodes[node].incarnation;
+            self.schedule(at - self.now, Action::Wake { node, incarnation });
+        }
+    }
+
+    fn send(&mut self, from: End, frame: Vec<u8>) {
+        self.trace.extend_from_slice(&hash(&frame).0[..4]);
+        self.trace.extend_from_slice(&self.now.to_be_bytes());
+        let bytes = frame.len();
+        let calm = self.now >= CALM_MS;
+        if let Some(to) = self.links.peer(from) {
+            let apart = self.divided.contains(&from.node) != self.divided.contains(&to.node);
+            if apart || (!calm && self.chance(self.weather.loss_percent)) {
+                self.report.lost += 1;
+            } else {
+                let copies = if !calm && self.chance(self.weather.duplicate_percent) { 2 } else { 1 };
+                self.report.duplicated += copies - 1;
+                for _ in 0..copies {
+                    let delay = self.weather.delay_ms + self.below(self.weather.jitter_ms + 1);
+                    let in_order = calm || !self.chance(self.weather.reorder_percent);
+                    let at = self.links.arrival(to, self.now + delay, in_order);
+                    self.schedule(at - self.now, Action::Deliver { to, bytes: frame.clone() });
+                }
+            }
+        }
+        let _ = self.nodes[from.node]
+            .engine
+            .handle_input(Timestamp(self.now), Input::Drained { link: from.link, bytes });
+    }
+
+    fn stored(&mut self, node: usize, incarnation: u32, batch: u64, ok: bool) {
+        if self.nodes[node].incarnation != incarnation {
+            return;
+        }
+        let records = self.nodes[node].in_store.remove(&batch).unwrap_or_default();
+        let disk = &mut self.nodes[node].disk;
+        let mut fits = ok;
+        if ok {
+            let mut copy = disk.clone();
+            for record in records {
+                match record {
+                    Record::Truncate { from } => drop(copy.split_off(&from)),
+                    Record::Append { index, bytes } => {
+                        fits &= index <= copy.len() as u64;
+                        copy.insert(index, bytes);
+                    }
+                }
+            }
+            if fits {
+                *disk = copy;
+            }
+        }
+        let input = if fits { Input::Persisted { batch } } else { Input::PersistFailed { batch } };
+        self.input(node, input);
+    }
+
+    fn edit(&mut self, node: usize) {
+        self.report.edits += 1;
+        self.token += 1;
+        let now = Timestamp(self.now);
+        let token = format!("<{}>", self.token);
+        let boundaries = {
+            let text = self.nodes[node].engine.replica().text("tokens");
+            let ends = text.char_indices().filter(|(_, character)| *character == '>').map(|(at, _)| at as u32 + 1);
+            [0].into_iter().chain(ends).collect::<Vec<_>>()
+        };
+        let at = boundaries[self.below(boundaries.len() as u64) as usize];
+        let seq = self.nodes[node].engine.insert(now, "tokens", at, &token, None).unwrap();
+        self.nodes[node].typed.push((seq, token));
+        self.scribble(node);
+        self.drain(node);
+    }
+
+    /// Edits without an oracle in a second text: only convergence is asked of it.
+    fn scribble(&mut self, node: usize) {
+        let now = Timestamp(self.now);
+        let len = self.nodes[node].engine.replica().text_len("scratch");
+        let at = self.below(u64::from(len) + 1) as u32;
+        let some = self.below(4) as u32;
+        match self.below(3) {
+            0 => drop(self.nodes[node].engine.insert(now, "scratch", at, "a\u{1f600}b", None)),
+            1 => drop(self.nodes[node].engine.delete(now, "scratch", at, some.min(len - at))),
+            _ => {
+                let marks = Attributes::from([("bold".to_owned(), Value::Bool(some > 1))]);
+                drop(self.nodes[node].engine.format(now, "scratch", at, some.min(len - at), &marks));
+            }
+        }
+    }
+
+    fn event(&mut self, node: usize, event: Event) {
+        if let Event::Acked { seq, durability: Durability::Backend, .. } = event {
+            self.report.acked += 1;
+            let safe = self.nodes[node].typed.iter().filter(|(at, _)| *at <= seq).map(|(_, token)| token.clone());
+            self.acked.extend(safe);
+        }
+        if let Event::Refused { seq, reason } = event {
+            panic!("seed {}: node {node}: honest operation {seq} refused: {reason:?}", self.seed);
+        }
+    }
+
+    fn connect(&mut self, a: usize, b: usize) {
+        if self.links.between(a, b).is_some() {
+            return;
+        }
+        let (one, other) = self.links.connect(a, b);
+        let id = |node: usize| NodeId(vec![node as u8]);
+        self.input(one.node, Input::LinkUp { link: one.link, node: id(b), pinned: b == 0 });
+        self.input(other.node, Input::LinkUp { link: other.link, node: id(a), pinned: a == 0 });
+    }
+
+    fn cut(&mut self, end: End) {
+        let Some(other) = self.links.cut(end) else { return };
+        self.input(end.node, Input::LinkDown { link: end.link });
+        self.input(other.node, Input::LinkDown { link: other.link });
+        let after = 50 + self.below(2_000);
+        self.schedule(after, Action::Connect { a: end.node.max(other.node), b: end.node.min(other.node) });
+    }
+
+    fn fault(&mut self) {
+        match self.below(4) {
+            0 => {
+                self.report.breaks += 1;
+                let ends = self.links.all();
+                if !ends.is_empty() {
+                    let end = ends[self.below(ends.len() as u64) as usize];
+                    self.cut(end);
+                }
+            }
+            1 => {
+                self.report.partitions += 1;
+                let count = self.nodes.len() as u64;
+                self.divided = (0..count).filter(|_| self.rng.next_u64() % 2 == 0).map(|node| node as usize).collect();
+            }
+            2 => {
+                self.report.restarts += 1;
+                self.restart(0);
+            }
+            _ => {
+                self.report.restarts += 1;
+                let node = self.below(self.nodes.len() as u64) as usize;
+                self.restart(node);
+            }
+        }
+    }
+
+    /// The process dies and comes back with what was on its disk; a client with nothing.
+    fn restart(&mut self, node: usize) {
+        for end in self.links.of(node) {
+            if let Some(other) = self.links.cut(end) {
+                self.input(other.node, Input::LinkDown { link: other.link });
+                let after = 100 + self.below(1_500);
+                self.schedule(after, Action::Connect { a: node.max(other.node), b: node.min(other.node) });
+            }
+        }
+        let disk = std::mem::take(&mut self.nodes[node].disk);
+        let incarnation = self.nodes[node].incarnation + 1;
+        self.nodes[node] = self.boot(node, incarnation, disk);
+        self.wake_later(node);
+    }
+
+    fn heal(&mut self) {
+        self.divided.clear();
+        for node in 1..self.nodes.len() {
+            self.schedule(10, Action::Connect { a: node, b: 0 });
+        }
+    }
+
+    fn check(&mut self) {
+        let seed = self.seed;
+        let expected = self.nodes[1].engine.replica();
+        let text = expected.text("tokens");
+        let (digest, state) = (expected_digest(&self.nodes[1].engine), expected.state_hash());
+        for (index, node) in self.nodes.iter().enumerate() {
+            let engine = &node.engine;
+            assert_eq!(engine.stats().apply_failures, 0, "seed {seed}: node {index}");
+            assert_eq!(expected_digest(engine), digest, "seed {seed}: node {index} has other operations");
+            if index > 0 {
+                assert_eq!(engine.replica().state_hash(), state, "seed {seed}: node {index} (skew {})", node.skew);
+                assert_eq!(engine.pending(), 0, "seed {seed}: node {index} still has unacknowledged edits");
+                assert!(engine.is_synced(), "seed {seed}: node {index} ({:?})", node.author);
+            }
+            self.report.reissued += engine.stats().reissues;
+        }
+        assert!(self.nodes[0].engine.is_saved(), "seed {seed}: the backend has not stored everything");
+        let typed = self.nodes.iter().flat_map(|node| node.typed.iter().map(|(_, token)| token));
+        let wanted: BTreeSet<&String> = typed.chain(&self.acked).collect();
+        for token in wanted {
+            let times = text.matches(token.as_str()).count();
+            assert_eq!(times, 1, "seed {seed}: {token} is there {times} times");
+        }
+    }
+}
+
+fn expected_digest(engine: &Engine) -> Vec<u8> {
+    use peersync::wire::OpSource;
+    engine.replica().log().digest().0.to_vec()
+}
