@@ -142,27 +142,21 @@ pub const PERSIST_RETRY_MS: u64 = 1_000;
 pub const MAX_VOIDS_TOLD: usize = 1_024;
 // ---- storage ----
 
-/// Commits the server's store holds beyond the life of their futures. Full: a further commit waits in its future, in
-/// order, and dropping that future withdraws it.
-pub const STORE_QUEUE: usize = 1024;
-/// Commits that share one flush to disk: enough that a slow disk keeps up with every session, few enough that one
-/// flush stays short. More wait for the next flush.
-pub const STORE_GROUP_MAX: usize = 1024;
-/// Bytes of the commits that share one flush; a single larger commit goes alone. Bounds what a failed flush undoes.
-pub const STORE_GROUP_BYTES: usize = 8 << 20;
-/// Pages of the server's store held in memory, bytes (redb's own default is 1 GiB). Full: the least used go.
-pub const STORE_CACHE_BYTES: usize = 64 << 20;
 /// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
 /// Larger: opened at once, and damage is only found where it is met.
 pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
-/// Largest WebSocket message this side sends, bytes: more is split. Well under every server's message limit.
-pub const WEBSOCKET_MESSAGE_BYTES: usize = 256 << 10;
-/// Charged to [`WEBSOCKET_RECEIVE_BUFFER_BYTES`] for each waiting message beside its payload, so that a flood of
-/// one-byte messages is bounded too.
-pub const WEBSOCKET_MESSAGE_OVERHEAD_BYTES: usize = 128;
-/// While a write waits for a browser's send buffer, how often the buffer is looked at. No timer runs otherwise.
-pub const WEBSOCKET_DRAIN_POLL_MS: u64 = 10;
-/// Read buffer that a native WebSocket allocates at once, bytes. tungstenite's own default is 128 KiB per socket.
-pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 16 << 10;
-/// Longest WebSocket URL or multiaddr that is looked at, bytes. Longer: refused before it is parsed.
-pub const WEBSOCKET_ADDRESS_BYTES: usize = 2_048;
+
+// ---- the node ----
+
+/// Commands waiting for the swarm. Full: the caller waits.
+pub const COMMAND_QUEUE: usize = 64;
+/// A connection that no protocol uses is closed after this long.
+pub const IDLE_CONNECTION_MS: u64 = 30_000;
+/// A room that nobody has been in for this long leaves memory; the store has it.
+pub const ROOM_IDLE_MS: u64 = 60_000;
+/// While shutting down: how often to look whether everything is stored.
+pub const DRAIN_POLL_MS: u64 = 5;
+/// A closing client waits this long for its last operations to be acknowledged.
+pub const CLOSE_FLUSH_MS: u64 = 2_000;
+/// Client events that are not about the room (status changes) waiting for their listener. Full: the oldest goes.
+pub const MAX_CLIENT_EVENTS: usize = 1_024;

@@ -128,13 +128,18 @@ mod tests {
 
     #[test]
     fn c2_a_nudge_dials_at_once() {
-        let mut redial = Redial::new(Timestamp(0), [3; 32]);
+        let (mut redial, mut now) = (Redial::new(Timestamp(0), [3; 32]), Timestamp(0));
         for _ in 0..8 {
-            while redial.poll(Timestamp(1 << 40)) != RedialAction::Dial {}
-            redial.lost(Timestamp(1 << 40));
+            assert_eq!(redial.poll(now), RedialAction::Dial);
+            now = now.plus(redial.lost(now).1);
         }
-        redial.nudge(Timestamp(1 << 40));
-        assert_eq!(redial.poll(Timestamp(1 << 40)), RedialAction::Dial);
+        redial.poll(now);
+        while redial.lost(now).1 == 0 {
+            redial.poll(now);
+        }
+        assert!(matches!(redial.poll(now), RedialAction::Wait(_)));
+        redial.nudge(now);
+        assert_eq!(redial.poll(now), RedialAction::Dial);
     }
 
     #[test]

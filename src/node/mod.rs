@@ -1,24 +1,64 @@
 //! The libp2p swarm and the driver: the only place where clocks, randomness, timers and tasks meet the cores.
 
+mod client;
+mod clock;
 mod config;
+mod link;
+mod room;
+mod rooms;
+mod spawn;
 mod stats;
+mod swarm;
 
+pub use client::{Client, ClientError, ClientEvent, ClientOptions, Status};
+pub use clock::random_seed;
 pub use config::{NodeConfig, NodeLimits, Role};
 pub use stats::{Counter, NodeStats};
 
+/// What bindings need of the cores, so that they depend on this module alone.
+pub use crate::{
+    engine::{Durability, Envelope, EnvelopeOperation, Event, Origin, envelopes},
+    sync::{Attributes, Delta, EditError, Value},
+};
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering::SeqCst},
+    time::Duration,
+};
+
+use futures::{
+    SinkExt, StreamExt,
+    channel::{mpsc, oneshot},
+};
 use libp2p::{
-    Multiaddr, PeerId,
+    Multiaddr, PeerId, StreamProtocol, Swarm,
     core::{muxing::StreamMuxerBox, transport::Boxed},
+    swarm::{Config, DialError},
 };
 use thiserror::Error;
+
+use rooms::Rooms;
+use spawn::spawn;
+use stats::Totals;
+use swarm::{Behaviour, Command, Dialed};
+
+use crate::base::limits::{COMMAND_QUEUE, IDLE_CONNECTION_MS};
+
+/// The protocol of room sessions.
+pub(crate) const SYNC_PROTOCOL: StreamProtocol = StreamProtocol::new("/peersync/sync/1.0.0");
 
 /// What every platform's transport becomes before the swarm sees it: authenticated, multiplexed.
 pub type PeerTransport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// A running node. Cheap to clone; the last clone stops it.
-#[derive(Clone, Debug)]
+/// A running node. Cheap to clone; it stops when the last clone is dropped.
+#[derive(Clone)]
 pub struct Node {
     peer_id: PeerId,
+    commands: mpsc::Sender<Command>,
+    control: libp2p_stream::Control,
+    rooms: Arc<Rooms>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Node {
@@ -27,8 +67,34 @@ impl Node {
     /// # Errors
     /// [`NodeError::Listen`] when the transport refuses a listen address.
     pub fn start(config: NodeConfig, transport: PeerTransport, listen: &[Multiaddr]) -> Result<Self, NodeError> {
-        let _ = (transport, listen);
-        Ok(Self { peer_id: config.keypair.public().to_peer_id() })
+        let peer_id = config.keypair.public().to_peer_id();
+        let behaviour = Behaviour::new(&config.keypair, config.role, config.limits);
+        let mut control = behaviour.stream.new_control();
+        let executor = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| spawn(task);
+        let settings = Config::with_executor(executor)
+            .with_idle_connection_timeout(Duration::from_millis(IDLE_CONNECTION_MS));
+        let mut swarm = Swarm::new(transport, behaviour, peer_id, settings);
+        for address in listen {
+            swarm.listen_on(address.clone()).map_err(|error| NodeError::Listen {
+                address: address.clone(),
+                reason: error.to_string(),
+            })?;
+        }
+        let totals = Arc::new(Totals::default());
+        let backend = config.role == Role::Backend;
+        let rooms = Arc::new(Rooms::new(config, Arc::clone(&totals)));
+        if backend && let Ok(mut incoming) = control.accept(SYNC_PROTOCOL) {
+            let rooms = Arc::clone(&rooms);
+            spawn(rooms::sweep(Arc::downgrade(&rooms)));
+            spawn(async move {
+                while let Some((peer, stream)) = incoming.next().await {
+                    spawn(Arc::clone(&rooms).accept(peer, stream));
+                }
+            });
+        }
+        let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
+        spawn(swarm::run(swarm, receiver, totals));
+        Ok(Self { peer_id, commands, control, rooms, stopping: Arc::default() })
     }
 
     /// This node's transport identity.
@@ -40,14 +106,40 @@ impl Node {
     /// Counters and gauges of this moment.
     #[must_use]
     pub fn stats(&self) -> NodeStats {
-        NodeStats::default()
+        self.rooms.stats()
     }
 
-    /// Stops taking streams, waits until what was accepted is durable, closes every connection. Idempotent.
-    pub async fn shutdown(&self) {}
+    /// Stops taking sessions, waits until what was accepted is durable, closes every connection. Idempotent.
+    pub async fn shutdown(&self) {
+        if self.stopping.swap(true, SeqCst) {
+            return;
+        }
+        self.rooms.drain().await;
+        let (done, stopped) = oneshot::channel();
+        if self.commands.clone().send(Command::Stop(done)).await.is_ok() {
+            let _ = stopped.await;
+        }
+    }
+
+    async fn dial(&self, address: Multiaddr, peer: Option<PeerId>) -> Result<Dialed, DialError> {
+        let (answer, dialed) = oneshot::channel();
+        let command = Command::Dial { address, peer, answer };
+        self.commands.clone().send(command).await.map_err(|_| DialError::Aborted)?;
+        dialed.await.unwrap_or(Err(DialError::Aborted))
+    }
+
+    async fn disconnect(&self, peer: PeerId) {
+        let _ = self.commands.clone().send(Command::Disconnect(peer)).await;
+    }
 }
 
-/// Why a node could not start or dial.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("peer_id", &self.peer_id).finish_non_exhaustive()
+    }
+}
+
+/// Why a node could not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NodeError {

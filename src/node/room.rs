@@ -1,0 +1,323 @@
+//! A room's engine with the world attached: links, store, timer, listeners.
+//!
+//! The engine sits behind one lock. Every input takes it, drains the outputs into queues, and releases it; nothing is
+//! awaited and no listener is called while it is held.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use futures::{AsyncReadExt, FutureExt, future::poll_fn, pin_mut, select_biased};
+use futures_timer::Delay;
+use libp2p::{PeerId, Stream};
+
+use super::{
+    clock,
+    link::{LinkQueue, ReadError, read_frame, write_frames},
+    spawn::spawn,
+    stats::Totals,
+};
+use crate::{
+    base::{LinkId, NodeId, Refusal, RoomId, Timestamp},
+    engine::{Engine, Event, Input, Output, Record},
+    storage::{Store, StoreError, Write},
+};
+
+/// A room that this node is in. Lives as long as somebody holds it.
+#[derive(Debug)]
+pub(crate) struct Room {
+    id: RoomId,
+    store: Arc<dyn Store>,
+    totals: Arc<Totals>,
+    next_link: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    links: BTreeMap<LinkId, Arc<LinkQueue>>,
+    /// Events for the application; `None` when nobody listens (a server).
+    events: Option<VecDeque<Event>>,
+    listener: Option<Waker>,
+    /// When the timer task will wake, and how to wake it sooner.
+    armed: Option<Timestamp>,
+    timer: Option<Waker>,
+    idle_since: Timestamp,
+}
+
+/// Entries read at once when a room is loaded.
+const LOAD_PAGE: usize = 1_024;
+
+impl Room {
+    /// Loads what the store has of a room and starts its timer.
+    ///
+    /// # Errors
+    /// [`StoreError`]. Records behind a damaged one are dropped: none of them was ever acknowledged, or the store is
+    /// broken, and then it says so itself.
+    pub(crate) async fn open(
+        mut engine: Engine,
+        id: RoomId,
+        store: Arc<dyn Store>,
+        totals: Arc<Totals>,
+        listened: bool,
+    ) -> Result<Arc<Self>, StoreError> {
+        let mut from = 0;
+        'pages: loop {
+            let page = store.load(id, from, LOAD_PAGE).await?;
+            let full = page.len() == LOAD_PAGE;
+            for entry in page {
+                if entry.index != from || engine.restore(&entry.bytes).is_err() {
+                    tracing::warn!(index = entry.index, "a stored record does not follow; what is behind it is dropped");
+                    store.commit(vec![Write::Truncate { room: id, from }]).await?;
+                    break 'pages;
+                }
+                from += 1;
+            }
+            if !full {
+                break;
+            }
+        }
+        let now = clock::now();
+        let _ = engine.handle_input(now, Input::Wall(clock::wall()));
+        let inner = Inner {
+            engine,
+            links: BTreeMap::new(),
+            events: listened.then(VecDeque::new),
+            listener: None,
+            armed: None,
+            timer: None,
+            idle_since: now,
+        };
+        let room = Arc::new(Self { id, store, totals, next_link: AtomicU64::new(1), inner: Mutex::new(inner) });
+        spawn(run_timer(Arc::downgrade(&room)));
+        Ok(room)
+    }
+
+    /// Uses the engine, then carries out what it wants done.
+    pub(crate) fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut Engine, Timestamp) -> T) -> T {
+        let mut inner = self.lock();
+        let result = act(&mut inner.engine, clock::now());
+        self.pump(&mut inner);
+        result
+    }
+
+    /// Reads without changing.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
+        look(&self.lock().engine)
+    }
+
+    /// Serves a session until its stream ends. `first` is a frame that was already read.
+    pub(crate) async fn serve(self: &Arc<Self>, peer: PeerId, stream: Stream, pinned: bool, first: Option<Vec<u8>>) {
+        let link = LinkId(self.next_link.fetch_add(1, Relaxed));
+        let queue = Arc::new(LinkQueue::default());
+        self.lock().links.insert(link, Arc::clone(&queue));
+        Totals::rise(&self.totals.sessions);
+        self.input(Input::LinkUp { link, node: NodeId(peer.to_bytes()), pinned });
+        if let Some(bytes) = first {
+            self.input(Input::Frame { link, bytes });
+        }
+        let (mut reader, writer) = stream.split();
+        let reading = async {
+            loop {
+                match read_frame(&mut reader).await {
+                    Ok(bytes) => self.input(Input::Frame { link, bytes }),
+                    Err(ReadError::Refused(reason)) => {
+                        self.totals.refuse(reason);
+                        break;
+                    }
+                    Err(ReadError::Ended) => break,
+                }
+                if queue.is_closed() {
+                    break;
+                }
+            }
+        };
+        let writing = write_frames(writer, &queue, |bytes| self.input(Input::Drained { link, bytes }));
+        // Whichever half ends first ends the session: a peer that stops reading or writing has left it.
+        {
+            let (reading, writing) = (reading.fuse(), writing.fuse());
+            pin_mut!(reading, writing);
+            select_biased! {
+                () = reading => {
+                    // What was said last (a refusal) still goes out, if the peer takes it within a second.
+                    queue.close();
+                    let mut patience = Delay::new(Duration::from_secs(1)).fuse();
+                    select_biased! { _ = writing => {}, () = patience => {} }
+                }
+                _ = writing => {}
+            }
+        }
+        self.lock().links.remove(&link);
+        Totals::fall(&self.totals.sessions);
+        self.input(Input::LinkDown { link });
+        let mut inner = self.lock();
+        if inner.links.is_empty() {
+            inner.idle_since = clock::now();
+        }
+    }
+
+    /// Waits for the next event. Only for rooms that are listened to.
+    pub(crate) async fn next_event(&self) -> Event {
+        poll_fn(|context| {
+            let mut inner = self.lock();
+            match inner.events.as_mut().and_then(VecDeque::pop_front) {
+                Some(event) => Poll::Ready(event),
+                None => {
+                    inner.listener = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends every session after what is queued was written.
+    pub(crate) fn close_links(&self) {
+        for queue in self.lock().links.values() {
+            queue.close();
+        }
+    }
+
+    /// Takes off links whose serving task was dropped midway.
+    pub(crate) fn forget_links(self: &Arc<Self>) {
+        let links: Vec<LinkId> = std::mem::take(&mut self.lock().links).into_keys().collect();
+        for link in links {
+            Totals::fall(&self.totals.sessions);
+            self.input(Input::LinkDown { link });
+        }
+    }
+
+    /// For how long nobody has been here and nothing was left to store.
+    pub(crate) fn idle_ms(&self) -> u64 {
+        let inner = self.lock();
+        let quiet = inner.links.is_empty() && inner.engine.links() == 0 && inner.engine.is_saved();
+        if quiet { clock::now().since(inner.idle_since) } else { 0 }
+    }
+
+    fn input(self: &Arc<Self>, input: Input) {
+        self.with(|engine, now| {
+            if let Err(reason) = engine.handle_input(now, input) {
+                tracing::debug!(reason = reason.as_str(), "refused");
+            }
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pump(self: &Arc<Self>, inner: &mut Inner) {
+        while let Some(output) = inner.engine.poll_output() {
+            match output {
+                Output::Send { link, frame } => {
+                    if let Some(queue) = inner.links.get(&link) {
+                        queue.push(frame);
+                    }
+                }
+                Output::Persist { batch, records } => self.persist(batch, records),
+                Output::Event(event) => self.note(inner, event),
+                Output::Disconnect { link, .. } => {
+                    if let Some(queue) = inner.links.get(&link) {
+                        queue.close();
+                    }
+                }
+            }
+        }
+        if inner.events.as_ref().is_some_and(|events| !events.is_empty())
+            && let Some(waker) = inner.listener.take()
+        {
+            waker.wake();
+        }
+        let deadline = inner.engine.poll_timeout();
+        if deadline.is_some_and(|at| inner.armed.is_none_or(|armed| at < armed))
+            && let Some(waker) = inner.timer.take()
+        {
+            waker.wake();
+        }
+    }
+
+    fn note(&self, inner: &mut Inner, event: Event) {
+        if let Event::Counted { reason, .. } = &event {
+            self.totals.refuse(*reason);
+        }
+        if let Event::Equivocation { author, .. } = &event {
+            tracing::warn!(?author, "an author signed two operations at one position");
+        }
+        if let Some(events) = &mut inner.events {
+            events.push_back(event);
+        }
+    }
+
+    /// Commits are called in order, under the lock; their answers come when they come.
+    fn persist(self: &Arc<Self>, batch: u64, records: Vec<Record>) {
+        let room = self.id;
+        let count = records.len() as u64;
+        let write = |record| match record {
+            Record::Append { index, bytes } => Write::Append { room, index, bytes },
+            Record::Truncate { from } => Write::Truncate { room, from },
+        };
+        let commit = self.store.commit(records.into_iter().map(write).collect());
+        let this = Arc::clone(self);
+        spawn(async move {
+            match commit.await {
+                Ok(()) => {
+                    this.totals.commits.fetch_add(1, Relaxed);
+                    this.totals.records.fetch_add(count, Relaxed);
+                    this.input(Input::Persisted { batch });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot store operations; none of them is acknowledged");
+                    this.totals.commit_failures.fetch_add(1, Relaxed);
+                    this.input(Input::PersistFailed { batch });
+                }
+            }
+        });
+    }
+}
+
+/// Tells the engine when its time has come, until the room is gone.
+async fn run_timer(room: Weak<Room>) {
+    loop {
+        let Some(strong) = room.upgrade() else { return };
+        let deadline = {
+            let mut inner = strong.lock();
+            inner.armed = inner.engine.poll_timeout();
+            inner.armed
+        };
+        let now = clock::now();
+        if deadline.is_some_and(|at| at <= now) {
+            let _ = strong.input(Input::Wall(clock::wall()));
+            strong.input(Input::Timeout);
+            continue;
+        }
+        drop(strong);
+        // Also a room without deadlines looks up now and then, to notice that it is gone.
+        let pause = deadline.map_or(60_000, |at| at.since(now)).min(60_000);
+        let mut delay = Delay::new(Duration::from_millis(pause)).fuse();
+        let mut sooner = poll_fn(|context| {
+            let Some(room) = room.upgrade() else { return Poll::Ready(()) };
+            let mut inner = room.lock();
+            let due = inner.engine.poll_timeout();
+            if due.is_some_and(|at| inner.armed.is_none_or(|armed| at < armed)) {
+                return Poll::Ready(());
+            }
+            inner.timer = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .fuse();
+        select_biased! { () = sooner => {}, () = delay => {} }
+    }
+}
+
+/// The refusal that ends a session before it reached a room.
+pub(crate) fn refuse_early(totals: &Totals, reason: Refusal) {
+    totals.refuse(reason);
+    tracing::debug!(reason = reason.as_str(), "session refused");
+}

@@ -1,0 +1,188 @@
+//! The rooms that a node has in memory: opened when somebody asks, unloaded when nobody is left.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicBool, atomic::AtomicU64, atomic::Ordering::{Relaxed, SeqCst}},
+    time::Duration,
+};
+
+use futures::{FutureExt, lock::Mutex as AsyncMutex, select_biased};
+use futures_timer::Delay;
+use libp2p::{PeerId, Stream};
+
+use super::{
+    clock,
+    config::{NodeConfig, Role},
+    link::{ReadError, read_frame},
+    room::{Room, refuse_early},
+    stats::{NodeStats, Totals},
+};
+use crate::{
+    base::{
+        Ed25519, NodeId, Refusal, RoomId,
+        limits::{DRAIN_POLL_MS, HELLO_TIMEOUT_MS, ROOM_IDLE_MS},
+    },
+    engine::{Engine, EngineConfig, Stats},
+    storage::StoreError,
+    wire::peek_room,
+};
+
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    config: NodeConfig,
+    totals: Arc<Totals>,
+    /// Held while a room is loaded, so that no room is opened twice.
+    open: AsyncMutex<BTreeMap<RoomId, Arc<Room>>>,
+    sessions: Mutex<BTreeMap<PeerId, u32>>,
+    stopping: AtomicBool,
+    /// Figures of the open rooms at the last look, for `stats` which cannot wait for the lock.
+    live: Mutex<Stats>,
+    serving: AtomicU64,
+}
+
+impl Rooms {
+    pub(crate) fn new(config: NodeConfig, totals: Arc<Totals>) -> Self {
+        Self {
+            config,
+            totals,
+            open: AsyncMutex::new(BTreeMap::new()),
+            sessions: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            live: Mutex::default(),
+            serving: AtomicU64::new(0),
+        }
+    }
+
+    /// The room, loaded if it is not in memory. `listened`: its events are fetched by somebody.
+    pub(crate) async fn get(&self, id: RoomId, token: Vec<u8>, listened: bool) -> Result<Arc<Room>, RoomError> {
+        let mut open = self.open.lock().await;
+        if self.stopping.load(SeqCst) {
+            return Err(RoomError::Stopping);
+        }
+        if let Some(room) = open.get(&id) {
+            return Ok(Arc::clone(room));
+        }
+        let backend = self.config.role == Role::Backend;
+        let engine_config = EngineConfig {
+            room: id,
+            node: NodeId(self.config.keypair.public().to_peer_id().to_bytes()),
+            backend,
+            documents: !backend,
+            persists: self.config.store.is_durable(),
+            token,
+        };
+        let writer = clock::random_writer().map_err(RoomError::Random)?;
+        let signer = Box::new(Ed25519::from_seed(self.config.author_seed));
+        let engine = Engine::new(engine_config, writer, signer);
+        let (store, totals) = (Arc::clone(&self.config.store), Arc::clone(&self.totals));
+        let room = Room::open(engine, id, store, totals, listened).await.map_err(RoomError::Store)?;
+        open.insert(id, Arc::clone(&room));
+        Totals::rise(&self.totals.rooms);
+        Ok(room)
+    }
+
+    /// Serves one incoming session stream.
+    pub(crate) async fn accept(self: Arc<Self>, peer: PeerId, mut stream: Stream) {
+        let first = {
+            let mut patience = Delay::new(Duration::from_millis(HELLO_TIMEOUT_MS)).fuse();
+            let mut reading = std::pin::pin!(read_frame(&mut stream).fuse());
+            select_biased! { frame = reading => frame, () = patience => Err(ReadError::Refused(Refusal::BadHello)) }
+        };
+        let first = match first {
+            Ok(first) => first,
+            Err(ReadError::Refused(reason)) => return refuse_early(&self.totals, reason),
+            Err(ReadError::Ended) => return,
+        };
+        let Some(id) = peek_room(&first) else { return refuse_early(&self.totals, Refusal::BadHello) };
+        if !self.enter(peer) {
+            return refuse_early(&self.totals, Refusal::TooManySessions);
+        }
+        match self.get(id, Vec::new(), false).await {
+            Ok(room) => room.serve(peer, stream, false, Some(first)).await,
+            Err(error) => tracing::warn!(?error, "a room cannot be opened"),
+        }
+        self.leave(peer);
+    }
+
+    fn enter(&self, peer: PeerId) -> bool {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = sessions.entry(peer).or_default();
+        let room = *count < self.config.limits.max_rooms_per_peer;
+        *count += u32::from(room);
+        if room {
+            self.serving.fetch_add(1, Relaxed);
+        }
+        room
+    }
+
+    fn leave(&self, peer: PeerId) {
+        self.serving.fetch_sub(1, Relaxed);
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = sessions.get_mut(&peer) {
+            *count -= 1;
+            if *count == 0 {
+                sessions.remove(&peer);
+            }
+        }
+    }
+
+    pub(crate) fn stats(&self) -> NodeStats {
+        if let Some(open) = self.open.try_lock() {
+            let mut sum = Stats::default();
+            for room in open.values() {
+                add(&mut sum, room.read(Engine::stats));
+            }
+            *self.live.lock().unwrap_or_else(PoisonError::into_inner) = sum;
+        }
+        self.totals.snapshot(*self.live.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// No new rooms; ends sessions, waits until everything accepted is stored.
+    pub(crate) async fn drain(&self) {
+        self.stopping.store(true, SeqCst);
+        let rooms: Vec<Arc<Room>> = self.open.lock().await.values().cloned().collect();
+        for room in &rooms {
+            room.close_links();
+        }
+        while !rooms.iter().all(|room| room.read(Engine::is_saved)) {
+            Delay::new(Duration::from_millis(DRAIN_POLL_MS)).await;
+        }
+    }
+
+    async fn unload_idle(&self) {
+        let mut open = self.open.lock().await;
+        open.retain(|_, room| {
+            // Two holders at least while a session or commit runs.
+            let keep = Arc::strong_count(room) > 1 || room.idle_ms() < ROOM_IDLE_MS;
+            if !keep {
+                self.totals.absorb(room.read(Engine::stats));
+                Totals::fall(&self.totals.rooms);
+            }
+            keep
+        });
+    }
+}
+
+fn add(sum: &mut Stats, other: Stats) {
+    sum.log_bytes += other.log_bytes;
+    sum.ops_accepted += other.ops_accepted;
+    sum.frames_received += other.frames_received;
+    sum.frames_sent += other.frames_sent;
+}
+
+/// Unloads rooms that nobody uses, until the node is gone.
+pub(crate) async fn sweep(rooms: Weak<Rooms>) {
+    loop {
+        Delay::new(Duration::from_millis(ROOM_IDLE_MS / 2)).await;
+        let Some(rooms) = rooms.upgrade() else { return };
+        rooms.unload_idle().await;
+    }
+}
+
+/// Why a room is not available.
+#[derive(Debug)]
+pub(crate) enum RoomError {
+    Stopping,
+    Store(StoreError),
+    Random(getrandom::Error),
+}
