@@ -162,7 +162,7 @@ impl Client {
         let config = NodeConfig { keypair, author_seed, role: Role::Client, store, limits };
         let node = Node::start(config, transport, &[]).map_err(|error| identity(&error))?;
         let room = node.rooms.get(RoomId::open(&options.room), options.token, true).await;
-        let room = room.map_err(|error| ClientError::Room(format!("{error:?}")))?;
+        let room = room.map_err(|error| ClientError::Room(error.to_string()))?;
         let author = room.read(|engine| engine.replica().signer().author());
         let target = Target { address: address.to_multiaddr(), peer: address.peer() };
         let (nudge, nudges) = mpsc::channel(8);
@@ -341,7 +341,7 @@ async fn wait_for_start(mut nudges: mpsc::Receiver<Nudge>) -> Option<mpsc::Recei
     match nudges.next().await? {
         Nudge::Wake => Some(nudges),
         Nudge::Close(done) => {
-            drop(done.send(()));
+            let _ = done.send(());
             None
         }
     }
@@ -368,7 +368,7 @@ async fn run(shared: Arc<Shared>, mut nudges: mpsc::Receiver<Nudge>) {
             nudge = nudges.next() => match nudge {
                 Some(Nudge::Wake) => redial.nudge(clock::now()),
                 Some(Nudge::Close(done)) => {
-                    drop(done.send(()));
+                    let _ = done.send(());
                     return;
                 }
                 None => return,
@@ -391,7 +391,7 @@ async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::R
             nudge = nudges.next() => match nudge {
                 Some(Nudge::Wake) => {}
                 Some(Nudge::Close(done)) => {
-                    drop(done.send(()));
+                    let _ = done.send(());
                     return Attempt::Stop;
                 }
                 None => return Attempt::Stop,

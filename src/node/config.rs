@@ -37,12 +37,12 @@ pub struct NodeLimits {
     pub max_connections: u32,
     /// Established connections of one peer id.
     pub max_connections_per_peer: u32,
-    /// Rooms one peer may be in.
+    /// Rooms one peer may be in: fewer than the streams of a connection, which ping and identify share.
     pub max_rooms_per_peer: u32,
 }
 
 impl Default for NodeLimits {
     fn default() -> Self {
-        Self { max_connections: 5_000, max_connections_per_peer: 4, max_rooms_per_peer: 64 }
+        Self { max_connections: 5_000, max_connections_per_peer: 4, max_rooms_per_peer: 48 }
     }
 }

@@ -17,7 +17,7 @@ pub use stats::{Counter, NodeStats};
 
 /// What bindings need of the cores, so that they depend on this module alone.
 pub use crate::{
-    engine::{Durability, Envelope, EnvelopeOperation, Event, Origin, envelopes},
+    engine::{Durability, Engine, Envelope, EnvelopeOperation, Event, Origin, Stats as RoomStats, envelopes},
     sync::{Attributes, Delta, EditError, Value},
 };
 
@@ -43,7 +43,10 @@ use spawn::spawn;
 use stats::Totals;
 use swarm::{Behaviour, Command, Dialed};
 
-use crate::base::limits::{COMMAND_QUEUE, IDLE_CONNECTION_MS};
+use crate::base::{
+    AuthorId, NodeId, WallTime,
+    limits::{COMMAND_QUEUE, IDLE_CONNECTION_MS},
+};
 
 /// The protocol of room sessions.
 pub(crate) const SYNC_PROTOCOL: StreamProtocol = StreamProtocol::new("/peersync/sync/1.0.0");
@@ -137,6 +140,25 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node").field("peer_id", &self.peer_id).finish_non_exhaustive()
     }
+}
+
+/// The libp2p name of an author: the `PeerId` of its key. Empty if the bytes are no key.
+#[must_use]
+pub fn author_name(author: AuthorId) -> String {
+    let key = libp2p::identity::ed25519::PublicKey::try_from_bytes(&author.0);
+    key.map(|key| libp2p::identity::PublicKey::from(key).to_peer_id().to_string()).unwrap_or_default()
+}
+
+/// What this machine believes the time to be.
+#[must_use]
+pub fn wall_time() -> WallTime {
+    clock::wall()
+}
+
+/// The libp2p name of a node. Empty if the bytes are no `PeerId`.
+#[must_use]
+pub fn node_name(node: &NodeId) -> String {
+    PeerId::from_bytes(&node.0).map(|peer| peer.to_string()).unwrap_or_default()
 }
 
 /// Why a node could not start.

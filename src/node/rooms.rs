@@ -9,6 +9,7 @@ use std::{
 use futures::{FutureExt, lock::Mutex as AsyncMutex, select_biased};
 use futures_timer::Delay;
 use libp2p::{PeerId, Stream};
+use thiserror::Error;
 
 use super::{
     clock,
@@ -71,11 +72,11 @@ impl Rooms {
             persists: self.config.store.is_durable(),
             token,
         };
-        let writer = clock::random_writer().map_err(RoomError::Random)?;
+        let writer = clock::random_writer()?;
         let signer = Box::new(Ed25519::from_seed(self.config.author_seed));
         let engine = Engine::new(engine_config, writer, signer);
         let (store, totals) = (Arc::clone(&self.config.store), Arc::clone(&self.totals));
-        let room = Room::open(engine, id, store, totals, listened).await.map_err(RoomError::Store)?;
+        let room = Room::open(engine, id, store, totals, listened).await?;
         open.insert(id, Arc::clone(&room));
         Totals::rise(&self.totals.rooms);
         Ok(room)
@@ -99,7 +100,7 @@ impl Rooms {
         }
         match self.get(id, Vec::new(), false).await {
             Ok(room) => room.serve(peer, stream, false, Some(first)).await,
-            Err(error) => tracing::warn!(?error, "a room cannot be opened"),
+            Err(error) => tracing::warn!(%error, "a room cannot be opened"),
         }
         self.leave(peer);
     }
@@ -180,9 +181,12 @@ pub(crate) async fn sweep(rooms: Weak<Rooms>) {
 }
 
 /// Why a room is not available.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(crate) enum RoomError {
+    #[error("the node is shutting down")]
     Stopping,
-    Store(StoreError),
-    Random(getrandom::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no source of randomness: {0}")]
+    Random(#[from] getrandom::Error),
 }

@@ -94,7 +94,7 @@ pub(crate) async fn run(mut swarm: Swarm<Behaviour>, mut commands: mpsc::Receive
                     while swarm.network_info().num_peers() > 0 {
                         swarm.next().await;
                     }
-                    drop(done.send(()));
+                    let _ = done.send(());
                     return;
                 }
                 None => return,

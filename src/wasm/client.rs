@@ -1,0 +1,219 @@
+//! `NativeClient`: one room, for `BrowserSyncClient`.
+
+use std::cell::Cell;
+
+use futures::{
+    FutureExt,
+    future::{AbortHandle, abortable},
+};
+use js_sys::{Array, Function, Object, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::spawn_local;
+
+use super::{
+    convert::{attributes, delta, property, set, string, unsigned},
+    envelope,
+    error::{invalid, of_client, of_edit, thrown},
+    events,
+};
+use crate::node::{Client, ClientOptions, Engine, author_name};
+
+/// A client of one room. Every method may throw `{code, message}`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct NativeClient {
+    client: Client,
+    listening: AbortHandle,
+    client_id: String,
+    sent: Cell<u64>,
+}
+
+#[wasm_bindgen]
+impl NativeClient {
+    /// `options`: `{url, room, clientId?, identity?, token?}`. `on_event` is called from a microtask, never inside a
+    /// call of this class.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: &JsValue, on_event: Function) -> Result<Self, JsValue> {
+        let client = open(options)?;
+        let client_id = string(options, "clientId")?.unwrap_or_else(|| author_name(client.author()));
+        let source = client.clone();
+        let (task, listening) = abortable(async move {
+            let mut told_snapshot = false;
+            loop {
+                let event = source.next_event().await;
+                for converted in events::convert(&source, event, &mut told_snapshot) {
+                    // A listener that throws is the wrapper's to report; others must still hear.
+                    let _ = on_event.call1(&JsValue::NULL, &converted);
+                }
+            }
+        });
+        spawn_local(task.map(drop));
+        Ok(Self { client, listening, client_id, sent: Cell::new(0) })
+    }
+
+    /// Starts dialing and stays connected.
+    pub fn connect(&self) {
+        self.client.connect();
+    }
+
+    /// The network or the tab is back.
+    pub fn wake(&self) {
+        self.client.wake();
+    }
+
+    /// Sends what is unsent, for a bounded time, then ends.
+    pub fn close(&self) -> js_sys::Promise {
+        let (client, listening) = (self.client.clone(), self.listening.clone());
+        wasm_bindgen_futures::future_to_promise(async move {
+            client.close().await;
+            listening.abort();
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    /// Inserts; answers the position of the operation it travels in.
+    #[wasm_bindgen(js_name = textInsert)]
+    pub fn text_insert(&self, doc: &str, index: f64, text: &str, marks: &JsValue) -> Result<f64, JsValue> {
+        let (index, marks) = (unsigned(index, "index")?, attributes(marks)?);
+        let edit = self.client.with(|engine, now| engine.insert(now, doc, index, text, marks.as_ref()));
+        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    }
+
+    /// Deletes.
+    #[wasm_bindgen(js_name = textDelete)]
+    pub fn text_delete(&self, doc: &str, index: f64, length: f64) -> Result<f64, JsValue> {
+        let (index, length) = (unsigned(index, "index")?, unsigned(length, "length")?);
+        let edit = self.client.with(|engine, now| engine.delete(now, doc, index, length));
+        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    }
+
+    /// Marks a range.
+    #[wasm_bindgen(js_name = textFormat)]
+    pub fn text_format(&self, doc: &str, index: f64, length: f64, marks: &JsValue) -> Result<f64, JsValue> {
+        let (index, length) = (unsigned(index, "index")?, unsigned(length, "length")?);
+        let marks = attributes(marks)?.ok_or_else(|| invalid("attributes", "an object"))?;
+        let edit = self.client.with(|engine, now| engine.format(now, doc, index, length, &marks));
+        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    }
+
+    /// Makes the text equal `text` by one splice.
+    #[wasm_bindgen(js_name = textReplace)]
+    pub fn text_replace(&self, doc: &str, text: &str) -> Result<f64, JsValue> {
+        let edit = self.client.with(|engine, now| engine.replace(now, doc, text));
+        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    }
+
+    /// The text.
+    #[wasm_bindgen(js_name = textString)]
+    pub fn text_string(&self, doc: &str) -> String {
+        self.client.read(|engine| engine.replica().text(doc))
+    }
+
+    /// Its length in UTF-16 units.
+    #[wasm_bindgen(js_name = textLength)]
+    pub fn text_length(&self, doc: &str) -> u32 {
+        self.client.read(|engine| engine.replica().text_len(doc))
+    }
+
+    /// The text with marks.
+    #[wasm_bindgen(js_name = textDelta)]
+    pub fn text_delta(&self, doc: &str) -> Array {
+        delta(&self.client.read(|engine| engine.replica().text_delta(doc)))
+    }
+
+    /// Makes the edit that a JSON envelope asks for: `{id, seq}`.
+    pub fn send(&self, message: &JsValue) -> Result<Object, JsValue> {
+        let given = if message.is_object() { string(message, "id")? } else { None };
+        let seq = envelope::apply(&self.client, message)?;
+        let count = self.sent.get() + 1;
+        self.sent.set(count);
+        let writer = self.client.read(|engine| engine.replica().writer());
+        let id = given.unwrap_or_else(|| format!("{}_{count}_{:08x}", self.client_id, writer.0 >> 32));
+        let out = Object::new();
+        set(&out, "id", id);
+        set(&out, "seq", seq as f64);
+        Ok(out)
+    }
+
+    /// `connecting`, `connected`, `disconnected` or `closed`.
+    pub fn status(&self) -> String {
+        events::status_name(self.client.status()).to_owned()
+    }
+
+    /// Whether everything the backend had is here.
+    pub fn synced(&self) -> bool {
+        self.client.read(Engine::is_synced)
+    }
+
+    /// Own operations that the backend has not made durable.
+    pub fn pending(&self) -> f64 {
+        self.client.read(Engine::pending) as f64
+    }
+
+    /// Others in the room.
+    pub fn peers(&self) -> Array {
+        events::peers(&self.client)
+    }
+
+    /// Figures by name.
+    pub fn stats(&self) -> Object {
+        let out = Object::new();
+        let room = self.client.read(Engine::stats);
+        let (sent, received, reconnects) = self.client.traffic();
+        for (name, value) in [
+            ("bytesSent", sent),
+            ("bytesReceived", received),
+            ("reconnects", reconnects),
+            ("operations", room.ops),
+            ("operationsMade", room.ops_made),
+            ("operationsReceived", room.ops_accepted),
+            ("logBytes", room.log_bytes),
+            ("waiting", room.waiting),
+            ("framesSent", room.frames_sent),
+            ("framesReceived", room.frames_received),
+        ] {
+            set(&out, name, value as f64);
+        }
+        let refused = Object::new();
+        for (reason, count) in self.client.stats().refusals.into_iter().filter(|(_, count)| *count > 0) {
+            set(&refused, reason.as_str(), count as f64);
+        }
+        set(&out, "refused", refused);
+        out
+    }
+
+    /// This tab's transport identity.
+    #[wasm_bindgen(js_name = peerId)]
+    pub fn peer_id(&self) -> String {
+        self.client.peer_id().to_string()
+    }
+
+    /// On whose behalf it edits.
+    pub fn author(&self) -> String {
+        author_name(self.client.author())
+    }
+}
+
+impl Drop for NativeClient {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+fn open(options: &JsValue) -> Result<Client, JsValue> {
+    let address = string(options, "url")?.ok_or_else(|| invalid("url", "a string"))?;
+    let room = string(options, "room")?.ok_or_else(|| invalid("room", "a string"))?;
+    let token = string(options, "token")?.unwrap_or_default().into_bytes();
+    let author_seed = match property(options, "identity") {
+        None => None,
+        Some(bytes) => {
+            let bytes = bytes.dyn_into::<Uint8Array>().map_err(|_| invalid("identity", "32 bytes"))?;
+            Some(bytes.to_vec().try_into().map_err(|_| invalid("identity", "32 bytes"))?)
+        }
+    };
+    let options = ClientOptions { address, room, author_seed, token, store: None };
+    // A room in memory opens without waiting for anything.
+    let opened = Client::open(options).now_or_never();
+    let opened = opened.ok_or_else(|| thrown("INTERNAL", "the room did not open at once"))?;
+    opened.map_err(|error| of_client(&error))
+}
