@@ -1,6 +1,8 @@
 //! JavaScript bindings: convert and forward, nothing else. The TypeScript in `js/src/internal/native.ts` says what the
 //! other side expects.
 
+#![allow(unreachable_pub, reason = "wasm-bindgen exports what is `pub`, wherever it stands")]
+
 mod client;
 mod convert;
 mod envelope;
