@@ -122,10 +122,11 @@ pub const BACKOFF_BASE_MS: u64 = 250;
 pub const BACKOFF_MAX_MS: u64 = 30_000;
 /// A connection that held this long resets the back-off.
 pub const BACKOFF_RESET_MS: u64 = 60_000;
-/// Heartbeat (libp2p ping): a half-open connection is found within the sum of the two.
-pub const PING_INTERVAL_MS: u64 = 8_000;
+/// Heartbeat (libp2p ping). libp2p keeps the first failure to itself, so a half-open connection is found within twice
+/// the sum of the two: 18 s.
+pub const PING_INTERVAL_MS: u64 = 5_000;
 /// See [`PING_INTERVAL_MS`].
-pub const PING_TIMEOUT_MS: u64 = 8_000;
+pub const PING_TIMEOUT_MS: u64 = 4_000;
 /// Marks of one edit, bytes, roughly. More: the edit is refused.
 pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
 /// Bytes queued on a link, control frames included, before the peer counts as not reading and is dropped.
