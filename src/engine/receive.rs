@@ -5,7 +5,7 @@ use crate::{
     base::{LinkId, OpId, Refusal, Timestamp, limits::MAX_VOIDS_TOLD},
     gossip::PeerHello,
     sync::{Delivery, Outcome},
-    wire::{Ack, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
+    wire::{Ack, CompactOp, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
 };
 
 impl Engine {
@@ -91,26 +91,32 @@ impl Engine {
             match item {
                 Item::Introduce { index, writer, author } => self.gossip.on_introduce(link, index, writer, author),
                 Item::Full(op) => self.on_op(now, link, *op, true)?,
-                Item::Compact(compact) => {
-                    let log = self.replica.log();
-                    let expanded = self.gossip.expand(link, compact, log, |id| self.replica.context(id));
-                    match expanded {
-                        Ok(op) => self.on_op(now, link, op, false)?,
-                        Err(ExpandError::Wire(_)) => return self.drop_link(link, Refusal::Undecodable),
-                        Err(ExpandError::UnknownWriter) => {
-                            self.count(link, Refusal::OutOfOrder);
-                            self.gossip.ask_everything(now, link, self.replica.log());
-                        }
-                        Err(ExpandError::Missing(id)) => {
-                            self.count(link, Refusal::OutOfOrder);
-                            let seq = self.replica.log().head(id.writer) + 1;
-                            self.gossip.ask(now, link, OpId { seq: seq.min(id.seq), ..id }, false);
-                        }
-                    }
-                }
+                Item::Compact(compact) => self.on_compact(now, link, compact)?,
             }
         }
         Ok(())
+    }
+
+    fn on_compact(&mut self, now: Timestamp, link: LinkId, compact: CompactOp) -> Result<(), Refusal> {
+        let log = self.replica.log();
+        let writer = self.gossip.resolve(link, compact.writer);
+        match self.gossip.expand(link, compact, log, |id| self.replica.context(id)) {
+            Ok(op) => self.on_op(now, link, op, false),
+            Err(ExpandError::Wire(_)) => self.drop_link(link, Refusal::Undecodable),
+            // One writer's gap is filled precisely.
+            Err(ExpandError::Missing(id)) if writer == Some(id.writer) => {
+                self.count(link, Refusal::OutOfOrder);
+                let seq = self.replica.log().head(id.writer) + 1;
+                self.gossip.ask(now, link, OpId { seq: seq.min(id.seq), ..id }, false);
+                Ok(())
+            }
+            // More than that is missing: only comparing whole vectors brings it in an order that can be used.
+            Err(ExpandError::Missing(_) | ExpandError::UnknownWriter) => {
+                self.count(link, Refusal::OutOfOrder);
+                self.gossip.ask_everything(now, link, self.replica.log());
+                Ok(())
+            }
+        }
     }
 
     fn on_op(&mut self, now: Timestamp, link: LinkId, op: Op, full: bool) -> Result<(), Refusal> {

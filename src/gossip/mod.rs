@@ -245,6 +245,12 @@ impl Gossip {
         }
     }
 
+    /// The writer that an index means on the way in.
+    #[must_use]
+    pub fn resolve(&self, link: LinkId, index: WriterIndex) -> Option<WriterId> {
+        self.links.get(&link)?.resolve(index).map(|(writer, _)| writer)
+    }
+
     /// Rebuilds an operation from its compact form.
     ///
     /// # Errors
@@ -290,7 +296,7 @@ impl Gossip {
         }
     }
 
-    /// The link did not introduce a writer that it used: only its whole vector can help.
+    /// More is missing than one writer's gap: vectors are compared again, at most once in a while.
     pub fn ask_everything(&mut self, now: Timestamp, link: LinkId, log: &dyn OpSource) {
         let Some(session) = self.links.get_mut(&link) else { return };
         if session.owes_vector(now) {
