@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    base::{LinkId, OpId, Seq, Timestamp, WriterId, limits::{PERSIST_BATCH_RECORDS, PERSIST_RETRY_MS}},
+    base::{
+        LinkId, OpId, Seq, Timestamp, WriterId,
+        limits::{PERSIST_BATCH_RECORDS, PERSIST_RETRY_MS},
+    },
     sync::Replica,
 };
 

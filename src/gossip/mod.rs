@@ -178,7 +178,8 @@ impl Gossip {
     ) {
         let Some(session) = self.links.get_mut(&link) else { return };
         let forks = session.take_vector(entries, last, log);
-        let mut frames: Vec<Frame> = forks.into_iter().filter_map(|writer| session.want(now, writer, 1, true)).collect();
+        let mut frames: Vec<Frame> =
+            forks.into_iter().filter_map(|writer| session.want(now, writer, 1, true)).collect();
         if last && session.owes_vector(now) {
             frames.extend(session.vector_frames(now, log));
         }
@@ -228,9 +229,9 @@ impl Gossip {
     /// High-water marks from the peer, as operations.
     pub fn on_ack(&mut self, link: LinkId, marks: &[Ack]) -> Vec<OpId> {
         let Some(session) = self.links.get_mut(&link) else { return Vec::new() };
-        let ids = marks.iter().filter_map(|mark| {
-            session.acked_writer(mark.writer).map(|writer| OpId { writer, seq: mark.seq })
-        });
+        let ids = marks
+            .iter()
+            .filter_map(|mark| session.acked_writer(mark.writer).map(|writer| OpId { writer, seq: mark.seq }));
         let ids: Vec<OpId> = ids.collect();
         for id in &ids {
             session.peer_has(*id);

@@ -316,7 +316,7 @@ impl Session {
     pub(crate) fn due_wants(&mut self, now: Timestamp, log: &dyn OpSource) -> Vec<Frame> {
         self.wants.retain(|writer, (want, deadline)| {
             let answered = log.head(*writer) >= want.from && !want.full;
-            !answered && !(want.full && *deadline <= now)
+            !(answered || want.full && *deadline <= now)
         });
         let mut frames = Vec::new();
         for (want, deadline) in self.wants.values_mut().filter(|(_, deadline)| *deadline <= now) {

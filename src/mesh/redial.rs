@@ -146,7 +146,12 @@ mod tests {
     fn c1_the_same_seed_gives_the_same_delays() {
         let delays = |seed| {
             let mut redial = Redial::new(Timestamp(0), [seed; 32]);
-            (0..10).map(|_| { redial.poll(Timestamp(u64::MAX)); redial.lost(Timestamp(0)).1 }).collect::<Vec<_>>()
+            (0..10)
+                .map(|_| {
+                    redial.poll(Timestamp(u64::MAX));
+                    redial.lost(Timestamp(0)).1
+                })
+                .collect::<Vec<_>>()
         };
         assert_eq!(delays(4), delays(4));
         assert_ne!(delays(4), delays(5));

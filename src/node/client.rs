@@ -8,14 +8,17 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt, channel::{mpsc, oneshot}, future::poll_fn, select_biased};
+use futures::{
+    FutureExt, StreamExt,
+    channel::{mpsc, oneshot},
+    future::poll_fn,
+    select_biased,
+};
 use futures_timer::Delay;
 use libp2p::{Multiaddr, PeerId, identity::Keypair, swarm::DialError};
 use thiserror::Error;
 
-use super::{
-    Node, NodeConfig, NodeLimits, Role, SYNC_PROTOCOL, clock, room::Room, spawn::spawn, swarm::Dialed,
-};
+use super::{Node, NodeConfig, NodeLimits, Role, SYNC_PROTOCOL, clock, room::Room, spawn::spawn, swarm::Dialed};
 use crate::{
     base::{
         AuthorId, RoomId,

@@ -74,14 +74,13 @@ impl Node {
         let behaviour = Behaviour::new(&config.keypair, config.role, config.limits);
         let mut control = behaviour.stream.new_control();
         let executor = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| spawn(task);
-        let settings = Config::with_executor(executor)
-            .with_idle_connection_timeout(Duration::from_millis(IDLE_CONNECTION_MS));
+        let settings =
+            Config::with_executor(executor).with_idle_connection_timeout(Duration::from_millis(IDLE_CONNECTION_MS));
         let mut swarm = Swarm::new(transport, behaviour, peer_id, settings);
         for address in listen {
-            swarm.listen_on(address.clone()).map_err(|error| NodeError::Listen {
-                address: address.clone(),
-                reason: error.to_string(),
-            })?;
+            swarm
+                .listen_on(address.clone())
+                .map_err(|error| NodeError::Listen { address: address.clone(), reason: error.to_string() })?;
         }
         let totals = Arc::new(Totals::default());
         let backend = config.role == Role::Backend;

@@ -74,7 +74,10 @@ impl Room {
             let full = page.len() == LOAD_PAGE;
             for entry in page {
                 if entry.index != from || engine.restore(&entry.bytes).is_err() {
-                    tracing::warn!(index = entry.index, "a stored record does not follow; what is behind it is dropped");
+                    tracing::warn!(
+                        index = entry.index,
+                        "a stored record does not follow; what is behind it is dropped"
+                    );
                     store.commit(vec![Write::Truncate { room: id, from }]).await?;
                     break 'pages;
                 }
@@ -293,7 +296,7 @@ async fn run_timer(room: Weak<Room>) {
         };
         let now = clock::now();
         if deadline.is_some_and(|at| at <= now) {
-            let _ = strong.input(Input::Wall(clock::wall()));
+            strong.input(Input::Wall(clock::wall()));
             strong.input(Input::Timeout);
             continue;
         }

@@ -2,7 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicBool, atomic::AtomicU64, atomic::Ordering::{Relaxed, SeqCst}},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::AtomicBool,
+        atomic::AtomicU64,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
     time::Duration,
 };
 

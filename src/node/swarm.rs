@@ -136,11 +136,11 @@ fn on_event(
         }
         SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "incoming connection failed"),
         // libp2p only reports a missed heartbeat; a half-open connection is of no use to anyone.
-        SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. })) => {
-            if !matches!(error, ping::Failure::Unsupported) {
-                tracing::debug!(%error, "heartbeat missed");
-                swarm.close_connection(connection);
-            }
+        SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))
+            if !matches!(error, ping::Failure::Unsupported) =>
+        {
+            tracing::debug!(%error, "heartbeat missed");
+            swarm.close_connection(connection);
         }
         _ => {}
     }

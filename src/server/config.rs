@@ -43,7 +43,7 @@ pub struct Options {
     /// Where rooms and the identity are kept [default: ./peersync-data]
     #[arg(long, env = "PEERSYNC_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Key file, created if absent [default: <data-dir>/identity.key]
+    /// Key file, created if absent [default: identity.key in the data directory]
     #[arg(long, env = "PEERSYNC_IDENTITY", value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// Further addresses under which this server can be reached

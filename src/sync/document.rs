@@ -9,8 +9,8 @@ use std::{
 
 use thiserror::Error;
 use yrs::{
-    ClientID, Doc, GetString, Observable, OffsetKind, Options, Text, TextRef, Transact, Update,
-    types::text::YChange, updates::decoder::Decode,
+    ClientID, Doc, GetString, Observable, OffsetKind, Options, Text, TextRef, Transact, Update, types::text::YChange,
+    updates::decoder::Decode,
 };
 
 use super::value::{Attributes, Delta, TextChange, from_attrs, from_delta, inserted, to_attrs, weight};

@@ -39,7 +39,8 @@ pub(crate) struct UpdateSummary {
 /// # Errors
 /// The [`Refusal`] under which the operation is voided.
 pub(crate) fn inspect(bytes: &[u8], client: u64) -> Result<UpdateSummary, Refusal> {
-    let mut inspector = Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
+    let mut inspector =
+        Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
     inspector.structs()?;
     inspector.delete_set()?;
     inspector.reader.finish().map_err(malformed)?;
@@ -57,7 +58,8 @@ pub(crate) fn split(bytes: &[u8], client: u64, max: usize) -> Vec<Vec<u8>> {
     if bytes.len() <= max {
         return vec![bytes.to_vec()];
     }
-    let mut inspector = Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
+    let mut inspector =
+        Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
     let mut cuts = Vec::new();
     let walked = inspector.walk(&mut cuts);
     let mut pieces = Vec::new();
@@ -371,7 +373,9 @@ impl Inspector<'_> {
 
 #[cfg(test)]
 mod tests {
-    use yrs::{updates::decoder::Decode, ClientID, Doc, GetString, OffsetKind, Options, ReadTxn, StateVector, Text, Transact};
+    use yrs::{
+        ClientID, Doc, GetString, OffsetKind, Options, ReadTxn, StateVector, Text, Transact, updates::decoder::Decode,
+    };
 
     use super::*;
 

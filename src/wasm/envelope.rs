@@ -7,7 +7,7 @@ use super::{
     convert::{property, string, unsigned_property},
     error::{invalid, of_edit, thrown},
 };
-use crate::node::Client;
+use crate::node::{Client, EditError};
 
 /// The text that envelopes mean when they name none.
 const DEFAULT_DOCUMENT: &str = "document";
@@ -32,7 +32,7 @@ pub(crate) fn apply(client: &Client, envelope: &JsValue) -> Result<u64, JsValue>
         Some("DELETE") => {
             let position = unsigned_property(&data, "position")?.ok_or_else(|| invalid("position", "an integer"))?;
             let length = unsigned_property(&data, "length")?.unwrap_or(1);
-            client.with(|engine, now| engine.delete(now, &doc, position, length)).map_err(|error| of_edit(&error))
+            client.with(|engine, now| engine.delete(now, &doc, position, length)).map_err(of_position)
         }
         Some("UPDATE") => {
             let text = string(&data, "document")?.ok_or_else(|| invalid("document", "a string"))?;
@@ -50,5 +50,15 @@ fn insert(client: &Client, doc: &str, data: &JsValue) -> Result<u64, JsValue> {
         let len = engine.replica().text_len(doc);
         engine.insert(now, doc, position.unwrap_or(len).min(len), &content, None)
     });
-    edit.map_err(|error| of_edit(&error))
+    edit.map_err(of_position)
+}
+
+/// What the engine calls `index` is `position` in an envelope.
+fn of_position(mut error: EditError) -> JsValue {
+    if let EditError::OutOfRange { field, .. } | EditError::SplitsCharacter { field, .. } = &mut error
+        && *field == "index"
+    {
+        *field = "position";
+    }
+    of_edit(&error)
 }

@@ -8,6 +8,8 @@ mod convert;
 mod envelope;
 mod error;
 mod events;
+#[cfg(test)]
+mod tests;
 
 use std::{cell::RefCell, sync::Once};
 

@@ -47,9 +47,15 @@ enum Clock {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum CompactPayload {
-    Void { len: u32, hash: Hash },
+    Void {
+        len: u32,
+        hash: Hash,
+    },
     /// Bytes without the client id, and the gaps at which it was taken out.
-    Bytes { gaps: Vec<usize>, rest: Vec<u8> },
+    Bytes {
+        gaps: Vec<usize>,
+        rest: Vec<u8>,
+    },
 }
 
 /// Why a compact operation cannot be rebuilt here.
@@ -336,7 +342,8 @@ mod tests {
     fn w5_compact_form_round_trips_with_a_valid_signature() {
         let op = typed(&sample(5, b""));
         let previous = (op.header.prev, Hlc::new(1_699_999_999_900, 0));
-        let context = |id: OpId| Some(if id.writer.0 == 42 { previous } else { (Hash([id.writer.0 as u8; 32]), Hlc(0)) });
+        let context =
+            |id: OpId| Some(if id.writer.0 == 42 { previous } else { (Hash([id.writer.0 as u8; 32]), Hlc(0)) });
         let mut bytes = Vec::new();
         CompactOp::encode(&op, Some(previous.1), indices, &mut bytes).unwrap();
         let mut reader = Reader::new(&bytes);

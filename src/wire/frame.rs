@@ -138,18 +138,30 @@ pub struct Member {
 pub enum Frame {
     Hello(Hello),
     /// The sender's whole writer vector, in ascending pieces; `last` ends it.
-    Vector { entries: Vec<VectorEntry>, last: bool },
+    Vector {
+        entries: Vec<VectorEntry>,
+        last: bool,
+    },
     Ops(Vec<Item>),
-    Ack { persisted: bool, marks: Vec<Ack> },
+    Ack {
+        persisted: bool,
+        marks: Vec<Ack>,
+    },
     Refused(Refused),
     Want(Want),
     /// A repeated digest; a differing receiver answers with its vector.
     Digest(Hash),
     /// Everything the sender had when it saw the receiver's vector has been sent.
     Done,
-    Members { joined: Vec<Member>, left: Vec<NodeId>, total: u64 },
+    Members {
+        joined: Vec<Member>,
+        left: Vec<NodeId>,
+        total: u64,
+    },
     /// The last frame before the sender gives the session up.
-    Close { reason: Refusal },
+    Close {
+        reason: Refusal,
+    },
 }
 
 impl Frame {
@@ -438,11 +450,11 @@ mod tests {
                 digest: Hash([6; 32]),
             }),
             Frame::Vector { entries: vec![VectorEntry { writer, seq: 300, hash: [1; 8] }], last: true },
-            Frame::Ops(vec![
-                Item::Introduce { index: 0, writer, author },
-                Item::Full(Box::new(sample(2, b"x"))),
-            ]),
-            Frame::Ack { persisted: true, marks: vec![Ack { writer: Ok(0), seq: 9 }, Ack { writer: Err(writer), seq: 1 }] },
+            Frame::Ops(vec![Item::Introduce { index: 0, writer, author }, Item::Full(Box::new(sample(2, b"x")))]),
+            Frame::Ack {
+                persisted: true,
+                marks: vec![Ack { writer: Ok(0), seq: 9 }, Ack { writer: Err(writer), seq: 1 }],
+            },
             Frame::Refused(Refused { id: OpId { writer, seq: 1 }, reason: Refusal::ClockAhead, wall: WallTime(5) }),
             Frame::Want(Want { writer, from: 2, full: true }),
             Frame::Digest(Hash([7; 32])),

@@ -152,7 +152,17 @@ impl World {
         let skew = if backend || self.chance(50) { 0 } else { self.below(7_200_000) as i64 - 3_600_000 };
         let wall = WallTime((WALL + self.now).saturating_add_signed(skew));
         engine.handle_input(Timestamp(self.now), Input::Wall(wall)).unwrap();
-        Node { engine, author, incarnation, skew, disk, in_store: BTreeMap::new(), typed: Vec::new(), woken_at: None, counted: BTreeMap::new() }
+        Node {
+            engine,
+            author,
+            incarnation,
+            skew,
+            disk,
+            in_store: BTreeMap::new(),
+            typed: Vec::new(),
+            woken_at: None,
+            counted: BTreeMap::new(),
+        }
     }
 
     pub fn run(mut self) -> Report {
@@ -257,9 +267,8 @@ impl World {
                 }
             }
         }
-        let _ = self.nodes[from.node]
-            .engine
-            .handle_input(Timestamp(self.now), Input::Drained { link: from.link, bytes });
+        let _ =
+            self.nodes[from.node].engine.handle_input(Timestamp(self.now), Input::Drained { link: from.link, bytes });
     }
 
     fn stored(&mut self, node: usize, incarnation: u32, batch: u64, ok: bool) {
@@ -407,7 +416,8 @@ impl World {
         use peersync::wire::OpSource;
         for (index, node) in self.nodes.iter().enumerate() {
             let heads = node.engine.replica().log().vector();
-            let heads: Vec<String> = heads.iter().map(|(writer, seq, hash)| format!("{writer:?}:{seq}:{hash:?}")).collect();
+            let heads: Vec<String> =
+                heads.iter().map(|(writer, seq, hash)| format!("{writer:?}:{seq}:{hash:?}")).collect();
             let friends: Vec<usize> =
                 self.links.of(index).iter().filter_map(|end| self.links.peer(*end)).map(|end| end.node).collect();
             println!(

@@ -1,4 +1,5 @@
 //! Authenticated, multiplexed connections between two nodes.
+#![allow(clippy::disallowed_methods, reason = "a test may look at the clock")]
 
 use std::{
     pin::Pin,

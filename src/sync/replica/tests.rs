@@ -1,7 +1,10 @@
 //! Judging, ordering, voids and equivocation, one rule a test.
 
 use super::*;
-use crate::base::Ed25519;
+use crate::{
+    base::{Ed25519, hash},
+    wire::{Header, put_uvarint},
+};
 
 const WALL: WallTime = WallTime(1_760_000_000_000);
 
@@ -340,9 +343,11 @@ fn r7_waiting_is_bounded() {
     let mut a = client(1);
     let ops: Vec<Op> = (0..MAX_WAITING as u32 + 3).map(|at| typed(&mut a, at, "x")).collect();
     let mut server = backend();
-    let refused = ops.iter().skip(1).map(|op| give(&mut server, op)).filter(|outcome| {
-        *outcome == Outcome::Refused(Refusal::WaitingFull)
-    });
+    let refused = ops
+        .iter()
+        .skip(1)
+        .map(|op| give(&mut server, op))
+        .filter(|outcome| *outcome == Outcome::Refused(Refusal::WaitingFull));
     assert_eq!(refused.count(), 2);
     assert_eq!(delivered(&give(&mut server, &ops[0])).len(), MAX_WAITING + 1);
 }

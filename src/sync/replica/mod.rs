@@ -1,23 +1,23 @@
 //! One replica of a room: judges, orders and merges operations, and makes its own (SPEC §3, §5, §6).
 
+mod edit;
+mod fork;
+mod read;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    document::{Documents, EditError, splice},
+    document::Documents,
     judge::{Verdict, judge},
     log::{Log, LogEntry},
-    update,
-    value::{Attributes, Delta, TextChange},
+    value::TextChange,
 };
 use crate::{
     base::{
-        AuthorId, Hash, Hlc, OpId, Refusal, RoomId, Seq, Signer, WallTime, WriterId, hash,
-        limits::{
-            COALESCE_BYTES, MAX_CLOCK_AHEAD_MS, MAX_EQUIVOCATIONS, MAX_PAYLOAD_BYTES, MAX_ROOM_BYTES, MAX_WAITING,
-            MAX_WRITERS,
-        },
+        Hash, Hlc, OpId, Refusal, RoomId, Seq, Signer, WallTime, WriterId,
+        limits::{MAX_CLOCK_AHEAD_MS, MAX_ROOM_BYTES, MAX_WAITING, MAX_WRITERS},
     },
-    wire::{Dep, Header, Kind, Op, OpSource, Reader, put_uvarint},
+    wire::{Dep, Kind, Op, OpSource, Reader},
 };
 
 /// What a replica is for.
@@ -354,321 +354,16 @@ impl Replica {
     fn merge(&mut self, op: &Op, id: OpId, roots: &std::collections::BTreeSet<String>, astral: bool) {
         let Some(documents) = &mut self.documents else { return };
         let payload = op.payload.as_deref().unwrap_or_default();
-        let update = if op.header.kind == Kind::REISSUE { reissued(payload).map_or(payload, |(_, _, inner)| inner) } else { payload };
+        let update = if op.header.kind == Kind::REISSUE {
+            reissued(payload).map_or(payload, |(_, _, inner)| inner)
+        } else {
+            payload
+        };
         if let Err(error) = documents.apply(update, roots, astral) {
             self.apply_failures += 1;
             tracing::debug!(?id, error, "an inspected update was not applied");
         }
         self.changes.extend(documents.take_changes().into_iter().map(|change| (change, Some(id))));
-    }
-
-    // ---- equivocation ----
-
-    /// A different operation at a known position.
-    fn second_signature(&mut self, op: Op, hash: Hash, wall: WallTime) -> Outcome {
-        let id = op.header.id();
-        let linked = match id.seq {
-            1 => true,
-            seq => self.log.context(OpId { seq: seq - 1, ..id }).is_some_and(|(prev, _)| prev == op.header.prev),
-        };
-        let dep = Dep::on(id, hash);
-        if self.log.is_dangling(&dep) {
-            return Outcome::Known;
-        }
-        if !linked {
-            // A later operation of another branch: the fork itself lies before.
-            if let Some(at) = self.log.fork_of(id.writer) {
-                self.log.note_fork(id.writer, at, [dep]);
-                if self.proofs.len() < MAX_WAITING {
-                    self.proofs.push(op);
-                }
-                return Outcome::Equivocation { rebuilt: false };
-            }
-            return Outcome::Unlinked;
-        }
-        if self.log.equivocations(id.writer) >= MAX_EQUIVOCATIONS {
-            return Outcome::Refused(Refusal::Equivocation);
-        }
-        let Some(existing) = self.log.entry(id) else { return Outcome::Unlinked };
-        if existing.hash < hash {
-            self.log.note_fork(id.writer, id.seq, [dep]);
-            self.log.count_fork(id.writer);
-            self.proofs.push(op);
-            return Outcome::Equivocation { rebuilt: false };
-        }
-        self.rebuild_without(id);
-        let _ = self.receive(op, wall, true);
-        Outcome::Equivocation { rebuilt: true }
-    }
-
-    /// Delivers everything again except the writer's operations from `id` on.
-    fn rebuild_without(&mut self, id: OpId) {
-        let room = self.log.room();
-        let mut log = std::mem::replace(&mut self.log, Log::new(room));
-        let forks = log.take_forks();
-        let before = self.texts();
-        self.waiting.drop_from(id);
-        let (kept, dropped): (Vec<_>, Vec<_>) = log.into_entries().into_iter().partition(|entry| {
-            entry.op.header.writer != id.writer || entry.op.header.seq < id.seq
-        });
-        self.log.set_forks(forks);
-        let losers = dropped.iter().map(|entry| Dep::on(entry.op.header.id(), entry.hash));
-        self.log.note_fork(id.writer, id.seq, losers);
-        self.log.count_fork(id.writer);
-        self.proofs.extend(dropped.into_iter().map(|entry| entry.op));
-        if self.policy.documents {
-            self.documents = Some(Documents::new(self.author.client));
-        }
-        for entry in kept {
-            self.replay(entry);
-        }
-        for update in &self.pending {
-            if let Some(documents) = &mut self.documents
-                && let Ok(summary) = update::inspect(update, self.author.client)
-                && documents.apply(update, &summary.roots, !summary.low_surrogates.is_empty()).is_err()
-            {
-                self.apply_failures += 1;
-            }
-        }
-        self.report_differences(&before);
-    }
-
-    /// Places an operation again; one whose deps are gone waits.
-    fn replay(&mut self, entry: LogEntry) {
-        let (id, own) = (entry.op.header.id(), entry.op.header.writer == self.author.writer);
-        match self.missing(&entry.op) {
-            Ok(None) => {
-                let op = own.then(|| entry.op.clone());
-                let delivery = self.place(entry.op, entry.hash, None);
-                // Own operations are not merged when placed (they were applied when made); here they must be.
-                if let Some(op) = op.filter(|_| delivery.void.is_none())
-                    && let Ok(summary) = update::inspect(op.payload.as_deref().unwrap_or_default(), self.author.client)
-                {
-                    self.merge(&op, id, &summary.roots, !summary.low_surrogates.is_empty());
-                }
-            }
-            Ok(Some(missing)) => {
-                self.waiting.blocked.entry(missing).or_default().push(id);
-                self.waiting.ops.insert(id, (entry.op, entry.hash));
-            }
-            Err(Unlinked) => {}
-        }
-    }
-
-    fn texts(&self) -> BTreeMap<String, String> {
-        let Some(documents) = &self.documents else { return BTreeMap::new() };
-        documents.names().map(|name| (name.to_owned(), documents.text(name))).collect()
-    }
-
-    /// After a rebuild: what an application that shows `before` must change.
-    fn report_differences(&mut self, before: &BTreeMap<String, String>) {
-        let Some(documents) = &mut self.documents else { return };
-        documents.take_changes();
-        self.changes.clear();
-        for (name, old) in before {
-            let new = documents.text(name);
-            let (at, deleted, inserted) = splice(old, &new);
-            if deleted > 0 || !inserted.is_empty() {
-                let delta = splice_delta(at, deleted, inserted);
-                self.changes.push_back((TextChange { document: name.clone(), delta }, None));
-            }
-        }
-    }
-
-    // ---- local edits ----
-
-    /// Inserts `text` at `index` (UTF-16 units), with marks if given.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn insert(&mut self, name: &str, index: u32, text: &str, marks: Option<&Attributes>) -> Result<(), EditError> {
-        self.edit(|documents| documents.insert(name, index, text, marks))
-    }
-
-    /// Deletes `len` units from `index` on.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn delete(&mut self, name: &str, index: u32, len: u32) -> Result<(), EditError> {
-        self.edit(|documents| documents.delete(name, index, len))
-    }
-
-    /// Marks `len` units from `index` on.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn format(&mut self, name: &str, index: u32, len: u32, marks: &Attributes) -> Result<(), EditError> {
-        self.edit(|documents| documents.format(name, index, len, marks))
-    }
-
-    /// Makes the text equal `new` by one splice.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn replace(&mut self, name: &str, new: &str) -> Result<(), EditError> {
-        let old = self.text(name);
-        let (at, deleted, inserted) = splice(&old, new);
-        if deleted > 0 {
-            self.delete(name, at, deleted)?;
-        }
-        if inserted.is_empty() { Ok(()) } else { self.insert(name, at, inserted, None) }
-    }
-
-    fn edit(
-        &mut self,
-        edit: impl FnOnce(&mut Documents) -> Result<Vec<Vec<u8>>, EditError>,
-    ) -> Result<(), EditError> {
-        if self.log.bytes() + self.pending_bytes() > MAX_ROOM_BYTES {
-            return Err(EditError::RoomFull);
-        }
-        let documents = self.documents.as_mut().ok_or(EditError::NotAnEditor)?;
-        let updates = edit(documents)?;
-        let id = OpId { writer: self.author.writer, seq: self.next_seq() };
-        let documents = self.documents.as_mut().ok_or(EditError::NotAnEditor)?;
-        self.changes.extend(documents.take_changes().into_iter().map(|change| (change, Some(id))));
-        self.pending.extend(updates);
-        Ok(())
-    }
-
-    /// The position that the next local operation will take.
-    #[must_use]
-    pub fn next_seq(&self) -> Seq {
-        self.log.head(self.author.writer) + 1
-    }
-
-    /// Whether local edits wait to become an operation.
-    #[must_use]
-    pub fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
-    /// Bytes of local edits that wait.
-    #[must_use]
-    pub fn pending_bytes(&self) -> usize {
-        self.pending.iter().map(Vec::len).sum()
-    }
-
-    /// Whether the waiting edits should not wait longer.
-    #[must_use]
-    pub fn pending_is_large(&self) -> bool {
-        self.pending_bytes() > COALESCE_BYTES
-    }
-
-    /// Makes operations of the waiting edits, as few as the payload limit allows, and delivers them here.
-    pub fn commit(&mut self, wall: WallTime) -> Vec<Delivery> {
-        let pending = std::mem::take(&mut self.pending);
-        let mut deliveries = Vec::new();
-        for batch in batches(pending) {
-            for payload in update::split(&batch, self.author.client, MAX_PAYLOAD_BYTES) {
-                deliveries.push(self.make(Kind::YJS, payload, wall));
-            }
-        }
-        deliveries
-    }
-
-    /// Issues the payload of this replica's own voided operation `seq` again. `None` if there is none such.
-    pub fn reissue(&mut self, seq: Seq, wall: WallTime) -> Option<Delivery> {
-        let entry = self.log.entry(OpId { writer: self.author.writer, seq })?;
-        let (kind, payload) = (entry.op.header.kind, entry.op.payload.clone()?);
-        // A refused reissue names the same original again.
-        let payload = if kind == Kind::REISSUE {
-            payload
-        } else {
-            let mut wrapped = Vec::with_capacity(payload.len() + 11);
-            put_uvarint(&mut wrapped, seq);
-            wrapped.push(kind.0);
-            wrapped.extend_from_slice(&payload);
-            wrapped
-        };
-        (payload.len() <= MAX_PAYLOAD_BYTES).then(|| self.make(Kind::REISSUE, payload, wall))
-    }
-
-    /// Sets the clock back after a backend said that it was ahead.
-    pub fn reset_clock(&mut self) {
-        self.clock = Hlc::default();
-    }
-
-    fn make(&mut self, kind: Kind, payload: Vec<u8>, wall: WallTime) -> Delivery {
-        let writer = self.author.writer;
-        self.clock = self.clock.next(wall);
-        let header = Header {
-            room: self.log.room(),
-            author: self.signer.author(),
-            writer,
-            seq: self.next_seq(),
-            prev: self.log.head_of(writer).map_or(Hash::default(), |(_, hash, _)| hash),
-            deps: self.log.unseen_heads(writer),
-            hlc: self.clock,
-            kind,
-            auth: None,
-            payload_len: payload.len() as u32,
-            payload_hash: hash(&payload),
-        };
-        let hash = header.hash();
-        let op = Op::sign(header, payload, self.signer.as_ref());
-        self.place(op, hash, None)
-    }
-
-    /// Local stamps follow what was seen, but never a stamp that no honest clock would give (SPEC D9).
-    fn observe_clock(&mut self, hlc: Hlc, wall: WallTime) {
-        if hlc.millis() <= wall.0.saturating_add(MAX_CLOCK_AHEAD_MS) {
-            self.clock = self.clock.max(hlc);
-        }
-    }
-
-    /// Operations of an author whose payload has no effect here and was not issued again, and why.
-    pub fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
-        self.log.voids_of(author)
-    }
-
-    // ---- reading ----
-
-    /// A text's content; empty if there is none of that name.
-    #[must_use]
-    pub fn text(&self, name: &str) -> String {
-        self.documents.as_ref().map_or_else(String::new, |documents| documents.text(name))
-    }
-
-    /// A text's length in UTF-16 units.
-    #[must_use]
-    pub fn text_len(&self, name: &str) -> u32 {
-        self.documents.as_ref().map_or(0, |documents| documents.text_len(name))
-    }
-
-    /// A text's content with marks.
-    #[must_use]
-    pub fn text_delta(&self, name: &str) -> Vec<Delta> {
-        self.documents.as_ref().map_or_else(Vec::new, |documents| documents.text_delta(name))
-    }
-
-    /// Names of the texts, ascending.
-    #[must_use]
-    pub fn text_names(&self) -> Vec<String> {
-        self.documents.as_ref().map_or_else(Vec::new, |documents| documents.names().map(str::to_owned).collect())
-    }
-
-    /// The next change to show, and the operation it came with (none after a rebuild).
-    pub fn next_change(&mut self) -> Option<(TextChange, Option<OpId>)> {
-        self.changes.pop_front()
-    }
-
-    /// Who wrote an operation.
-    #[must_use]
-    pub fn author_of(&self, writer: WriterId) -> Option<AuthorId> {
-        if writer == self.author.writer { Some(self.signer.author()) } else { self.log.author(writer) }
-    }
-
-    /// Hash of the canonical visible content (SPEC D12), never of encoded bytes.
-    #[must_use]
-    pub fn state_hash(&self) -> Hash {
-        let mut canonical = String::new();
-        for name in self.text_names() {
-            let delta = self.text_delta(&name);
-            if !delta.is_empty() {
-                canonical.push_str(&format!("{name:?}{delta:?}"));
-            }
-        }
-        hash(canonical.as_bytes())
     }
 }
 
@@ -694,43 +389,6 @@ pub(crate) fn reissued(payload: &[u8]) -> Option<(Seq, Kind, &[u8])> {
     let seq = reader.uvarint().ok()?;
     let kind = Kind(reader.u8().ok()?);
     Some((seq, kind, reader.rest()))
-}
-
-/// Merges consecutive updates while they fit one payload.
-fn batches(updates: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let mut groups: Vec<Vec<Vec<u8>>> = Vec::new();
-    let mut room = 0;
-    for update in updates {
-        match groups.last_mut().filter(|_| update.len() <= room) {
-            Some(group) => {
-                room -= update.len();
-                group.push(update);
-            }
-            None => {
-                room = (MAX_PAYLOAD_BYTES / 2).saturating_sub(update.len());
-                groups.push(vec![update]);
-            }
-        }
-    }
-    let merge = |group: Vec<Vec<u8>>| match group.as_slice() {
-        [single] => vec![single.clone()],
-        many => yrs::merge_updates_v1(many).map_or(group, |merged| vec![merged]),
-    };
-    groups.into_iter().flat_map(merge).collect()
-}
-
-fn splice_delta(at: u32, deleted: u32, inserted: &str) -> Vec<Delta> {
-    let mut delta = Vec::new();
-    if at > 0 {
-        delta.push(Delta::Retain { len: at, attributes: Attributes::new() });
-    }
-    if !inserted.is_empty() {
-        delta.push(Delta::Insert { text: inserted.to_owned(), attributes: Attributes::new() });
-    }
-    if deleted > 0 {
-        delta.push(Delta::Delete { len: deleted });
-    }
-    delta
 }
 
 impl std::fmt::Debug for Replica {
