@@ -162,7 +162,7 @@ impl Client {
             .map_err(|error| identity(&error))?;
         let store = options.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
         let limits = NodeLimits { max_connections: 64, ..NodeLimits::default() };
-        let config = NodeConfig { keypair, author_seed, role: Role::Client, store, limits };
+        let config = NodeConfig { keypair, author_seed, role: Role::Client, store, announce: Vec::new(), limits };
         let node = Node::start(config, transport, &[]).map_err(|error| identity(&error))?;
         let room = node.rooms.get(RoomId::open(&options.room), options.token, true).await;
         let room = room.map_err(|error| ClientError::Room(error.to_string()))?;

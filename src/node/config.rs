@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use libp2p::identity::Keypair;
+use libp2p::{Multiaddr, identity::Keypair};
 
 use crate::storage::Store;
 
@@ -26,6 +26,8 @@ pub struct NodeConfig {
     pub role: Role,
     /// Where rooms are kept.
     pub store: Arc<dyn Store>,
+    /// Addresses told to others beside those it listens on.
+    pub announce: Vec<Multiaddr>,
     /// Bounds on what peers may hold.
     pub limits: NodeLimits,
 }

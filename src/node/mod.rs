@@ -82,6 +82,9 @@ impl Node {
                 .listen_on(address.clone())
                 .map_err(|error| NodeError::Listen { address: address.clone(), reason: error.to_string() })?;
         }
+        for address in &config.announce {
+            swarm.add_external_address(address.clone());
+        }
         let totals = Arc::new(Totals::default());
         let backend = config.role == Role::Backend;
         let rooms = Arc::new(Rooms::new(config, Arc::clone(&totals)));
@@ -109,6 +112,12 @@ impl Node {
     #[must_use]
     pub fn stats(&self) -> NodeStats {
         self.rooms.stats()
+    }
+
+    /// Whether the swarm is still driven: false after [`Node::shutdown`], or after a bug ended it.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.commands.is_closed()
     }
 
     /// Stops taking sessions, waits until what was accepted is durable, closes every connection. Idempotent.

@@ -137,7 +137,13 @@ async fn info(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let ready = if app.edge.is_stopping() { Err("stopping".to_owned()) } else { app.readiness.check().await };
+    let ready = if app.edge.is_stopping() {
+        Err("stopping".to_owned())
+    } else if !app.node.is_running() {
+        Err("the libp2p node has ended".to_owned())
+    } else {
+        app.readiness.check().await
+    };
     match ready {
         Ok(()) => "ready\n".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),

@@ -183,6 +183,7 @@ impl Parts {
             author_seed: self.identity.author_seed(),
             role: Role::Backend,
             store: self.store.clone(),
+            announce: config.announce.clone(),
             limits: NodeLimits {
                 max_connections: u32::try_from(config.max_connections).unwrap_or(u32::MAX),
                 ..NodeLimits::default()

@@ -259,10 +259,10 @@ impl Inspector<'_> {
             }
             3 => self.reader.byte_string("binary", MAX_PAYLOAD_BYTES).map(|_| 1).map_err(malformed),
             4 => self.text(clock),
-            5 => self.string().map(|_| 1),
+            5 => self.json(),
             6 => {
                 self.string()?;
-                self.string().map(|_| 1)
+                self.json()
             }
             7 => {
                 let kind = self.number()?;
@@ -283,6 +283,12 @@ impl Inspector<'_> {
             // 9 sub-documents, 10 gaps, 11 moves and everything unknown have no place in an operation.
             _ => Err(Refusal::BadUpdate),
         }
+    }
+
+    /// A value that travels as JSON text. Read by the parser that will read it again, so that both agree.
+    fn json(&mut self) -> Result<u64, Refusal> {
+        let text = self.string()?;
+        yrs::Any::from_json(text).map(|_| 1).map_err(|_| Refusal::BadUpdate)
     }
 
     fn text(&mut self, clock: u64) -> Result<u64, Refusal> {
@@ -474,6 +480,22 @@ mod tests {
         }
         let copied = copy.get_or_insert_text("notes").get_string(&copy.transact());
         assert_eq!(copied, text.get_string(&doc.transact()));
+    }
+
+    #[test]
+    fn y12_marks_and_embeds_must_be_json() {
+        for (json, good) in [("true", true), ("{\"a\":1}", true), ("tru", false), ("", false), ("[1", false)] {
+            let embed = [&[1, 1, 7, 0, 5, 1, 1, b'n', json.len() as u8], json.as_bytes(), &[0]].concat();
+            assert_eq!(inspect(&embed, 7).is_ok(), good, "{json}");
+            let mark = [&[1, 1, 7, 0, 6, 1, 1, b'n', 1, b'b', json.len() as u8], json.as_bytes(), &[0]].concat();
+            assert_eq!(inspect(&mark, 7).is_ok(), good, "{json}");
+        }
+        let nested = "[".repeat(10_000);
+        let mut bomb = vec![1, 1, 7, 0, 5, 1, 1, b'n'];
+        put_uvarint(&mut bomb, nested.len() as u64);
+        bomb.extend_from_slice(nested.as_bytes());
+        bomb.push(0);
+        assert_eq!(inspect(&bomb, 7), Err(Refusal::BadUpdate));
     }
 
     #[test]

@@ -140,7 +140,12 @@ fn every_bad_option_is_named() {
 
 #[wasm_bindgen_test]
 fn every_kind_of_address_is_taken() {
-    for url in ["ws://localhost:8000/ws", "wss://example.org/a/b?c=d", "/ip4/127.0.0.1/tcp/8000/ws", "/dns/example.org/tcp/443/wss"] {
+    for url in [
+        "ws://localhost:8000/ws",
+        "wss://example.org/a/b?c=d",
+        "/ip4/127.0.0.1/tcp/8000/ws",
+        "/dns/example.org/tcp/443/wss",
+    ] {
         construct(&format!("{{ url: '{url}', room: 'r', token: null, clientId: undefined }}"), &Array::new()).unwrap();
     }
 }
@@ -150,7 +155,8 @@ fn an_identity_is_the_author_and_every_client_is_a_node_of_its_own() {
     let same = "{ url: 'ws://localhost/', room: 'r', identity: new Uint8Array(32).fill(7) }";
     let fresh = "{ url: 'ws://localhost/', room: 'r' }";
     let clients = [same, same, fresh, fresh].map(|options| construct(options, &Array::new()).unwrap());
-    let of = |name: &str| clients.each_ref().map(|client| evaluate(&format!("c.{name}()"), client, &JsValue::NULL).unwrap());
+    let of =
+        |name: &str| clients.each_ref().map(|client| evaluate(&format!("c.{name}()"), client, &JsValue::NULL).unwrap());
     let [peers, authors] = ["peerId", "author"].map(|name| of(name).map(|id| id.as_string().unwrap()));
     for id in peers.iter().chain(&authors) {
         assert!(id.starts_with("12D3KooW"), "{id}");
@@ -297,7 +303,8 @@ async fn a_listener_may_call_back_into_the_client() {
          }",
     )
     .bind2(&JsValue::NULL, &holder, &log);
-    let client: JsValue = NativeClient::new(&value(&format!("{{ url: '{DEAD}', room: 'r' }}")), listener).unwrap().into();
+    let client: JsValue =
+        NativeClient::new(&value(&format!("{{ url: '{DEAD}', room: 'r' }}")), listener).unwrap().into();
     Reflect::set(&holder, &"c".into(), &client).unwrap();
     let opened = Opened { client, log };
     opened.run("c.textInsert('t', 0, 'one ')").unwrap();
@@ -312,7 +319,8 @@ async fn a_listener_may_call_back_into_the_client() {
 async fn a_listener_that_throws_hears_the_next_event() {
     let log = Array::new();
     let listener = Function::new_with_args("event", "this.push(event); throw new Error('mine')").bind(&log);
-    let client: JsValue = NativeClient::new(&value(&format!("{{ url: '{DEAD}', room: 'r' }}")), listener).unwrap().into();
+    let client: JsValue =
+        NativeClient::new(&value(&format!("{{ url: '{DEAD}', room: 'r' }}")), listener).unwrap().into();
     let opened = Opened { client, log };
     opened.run("c.textInsert('t', 0, 'a')").unwrap();
     settle().await;
@@ -367,7 +375,11 @@ async fn send_makes_the_edit_that_an_envelope_asks_for() {
         opened.run(&format!("c.send({{ type: 'operation', operation: '{operation}', data: {data} }})")).unwrap()
     };
     let answer = send("INSERT", "{ content: 'world' }");
-    assert!(json(&answer).starts_with(r#"{"id":"tester_1_"#) && json(&answer).ends_with(r#"","seq":1}"#), "{}", json(&answer));
+    assert!(
+        json(&answer).starts_with(r#"{"id":"tester_1_"#) && json(&answer).ends_with(r#"","seq":1}"#),
+        "{}",
+        json(&answer)
+    );
     send("INSERT", "{ content: 'Hello ', position: 0 }");
     send("INSERT", "{ content: '!', position: 4294967295 }");
     send("INSERT", "{ content: '?', position: null }");
@@ -416,13 +428,25 @@ fn every_bad_envelope_is_named_and_changes_nothing() {
         ("{ type: 'operation', operation: 'INSERT', data: [] }", "content must be a string"),
         ("{ type: 'operation', operation: 'INSERT', data: { content: 5 } }", "content must be a string"),
         ("{ type: 'operation', operation: 'INSERT', data: { content: 'x', doc: 5 } }", "doc must be a string"),
-        ("{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: '0' } }", "position must be an integer"),
-        ("{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: -1 } }", "position must be an integer"),
-        ("{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: NaN } }", "position must be an integer"),
+        (
+            "{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: '0' } }",
+            "position must be an integer",
+        ),
+        (
+            "{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: -1 } }",
+            "position must be an integer",
+        ),
+        (
+            "{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: NaN } }",
+            "position must be an integer",
+        ),
         ("{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: 2 } }", "position 2 lies inside"),
         ("{ type: 'operation', operation: 'DELETE', data: {} }", "position must be an integer"),
         ("{ type: 'operation', operation: 'DELETE', data: { position: true } }", "position must be an integer"),
-        ("{ type: 'operation', operation: 'DELETE', data: { position: 0, length: 'all' } }", "length must be an integer"),
+        (
+            "{ type: 'operation', operation: 'DELETE', data: { position: 0, length: 'all' } }",
+            "length must be an integer",
+        ),
         ("{ type: 'operation', operation: 'DELETE', data: { position: 9 } }", "position 9 is outside"),
         ("{ type: 'operation', operation: 'DELETE', data: { position: 3, length: 2 } }", "length "),
         ("{ type: 'operation', operation: 'UPDATE', data: {} }", "document must be a string"),
@@ -452,16 +476,23 @@ async fn a_dead_port_is_told_and_dialed_again_until_closed() {
     opened.until("a third attempt", "log.filter(({ type }) => type === 'reconnecting').length >= 3").await;
     let failed = "log.filter(({ type, code, message }) => type === 'error' && code === 'CONNECTION_FAILED' && message.length > 0)";
     assert_eq!(opened.get(&format!("{failed}.length >= 3")), "true");
-    assert_eq!(opened.get("log.filter(({ type }) => type === 'reconnecting').slice(0, 3).map(({ attempt }) => attempt)"), "[1,2,3]");
+    assert_eq!(
+        opened.get("log.filter(({ type }) => type === 'reconnecting').slice(0, 3).map(({ attempt }) => attempt)"),
+        "[1,2,3]"
+    );
     let bound = format!("Math.min({BACKOFF_MAX_MS}, {BACKOFF_BASE_MS} * 2 ** (attempt - 1))");
-    let bounded = format!("({{ attempt, delayMs }}) => Number.isInteger(delayMs) && delayMs >= 0 && delayMs <= {bound}");
+    let bounded =
+        format!("({{ attempt, delayMs }}) => Number.isInteger(delayMs) && delayMs >= 0 && delayMs <= {bound}");
     assert_eq!(opened.get(&format!("log.filter(({{ type }}) => type === 'reconnecting').every({bounded})")), "true");
     // Edits go on meanwhile.
     opened.run("c.textInsert('t', 0, 'kept')").unwrap();
 
     opened.wait_for("c.close()").await;
     assert_eq!(opened.get("c.status()"), r#""closed""#);
-    assert_eq!(opened.events("status"), r#"[{"type":"status","status":"connecting"},{"type":"status","status":"closed"}]"#);
+    assert_eq!(
+        opened.events("status"),
+        r#"[{"type":"status","status":"connecting"},{"type":"status","status":"closed"}]"#
+    );
     let told = opened.get("log.length");
     opened.run("[c.connect(), c.wake()]").unwrap();
     opened.wait_for("c.close()").await;
@@ -508,6 +539,9 @@ fn stats_are_finite_numbers_by_name() {
     opened.run("c.textInsert('t', 0, 'x')").unwrap();
     let names = "bytesReceived,bytesSent,framesReceived,framesSent,logBytes,operations,operationsMade,operationsReceived,reconnects,refused,waiting";
     assert_eq!(opened.get("Object.keys(c.stats()).sort().join()"), format!("\"{names}\""));
-    assert_eq!(opened.get("Object.entries(c.stats()).every(([name, n]) => name === 'refused' || Number.isFinite(n))"), "true");
+    assert_eq!(
+        opened.get("Object.entries(c.stats()).every(([name, n]) => name === 'refused' || Number.isFinite(n))"),
+        "true"
+    );
     assert_eq!(opened.get("c.stats().refused"), "{}");
 }

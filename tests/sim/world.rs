@@ -375,7 +375,8 @@ impl World {
             1 => {
                 self.report.partitions += 1;
                 let count = self.nodes.len() as u64;
-                self.divided = (0..count).filter(|_| self.rng.next_u64() % 2 == 0).map(|node| node as usize).collect();
+                self.divided =
+                    (0..count).filter(|_| self.rng.next_u64().is_multiple_of(2)).map(|node| node as usize).collect();
             }
             2 => {
                 self.report.restarts += 1;

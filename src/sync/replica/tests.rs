@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     base::{Ed25519, hash},
+    sync::Attributes,
     wire::{Header, put_uvarint},
 };
 
@@ -350,4 +351,65 @@ fn r7_waiting_is_bounded() {
         .filter(|outcome| *outcome == Outcome::Refused(Refusal::WaitingFull));
     assert_eq!(refused.count(), 2);
     assert_eq!(delivered(&give(&mut server, &ops[0])).len(), MAX_WAITING + 1);
+}
+
+/// Mutates honest payloads and signs them again: whatever passes inspection must apply, and nothing may panic.
+/// `PEERSYNC_FUZZ=200000` goes on for longer.
+#[test]
+fn y12_mutated_updates_never_panic_and_what_passes_applies() {
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::{Rng, SeedableRng};
+
+    let rounds = std::env::var("PEERSYNC_FUZZ").ok().and_then(|value| value.parse().ok()).unwrap_or(1_500u64);
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let mut victim = client(200);
+    let mut honest = client(201);
+    let mut passed = 0;
+    for round in 0..rounds {
+        if round % 50 == 0 {
+            // Fresh documents, or the later rounds would only measure how large they have become.
+            victim = client(200);
+            honest = client(201);
+            for op in [typed(&mut honest, 0, "a\u{1f600}b\u{1f600}c"), typed(&mut honest, 3, "more")] {
+                give(&mut victim, &op);
+            }
+        }
+        let policy = Policy { backend: false, documents: true };
+        let signer = Box::new(Ed25519::from_seed([7; 32]));
+        let mut hostile = Replica::new(room(), policy, WriterId(1_000 + round), signer);
+        for op in honest.log.entries().iter().map(|entry| entry.op.clone()).collect::<Vec<_>>() {
+            give(&mut hostile, &op);
+        }
+        let at = (rng.next_u64() % u64::from(hostile.text_len("n") + 1)) as u32;
+        let edit = match round % 4 {
+            0 => hostile.insert("n", at, "x\u{1f600}", None),
+            1 => hostile.insert("other", 0, "y", None),
+            2 => hostile.delete("n", 0, at.min(1)),
+            _ => hostile.format("n", 0, 1, &Attributes::from([("b".into(), crate::sync::Value::Bool(true))])),
+        };
+        if edit.is_err() || !hostile.has_pending() {
+            continue;
+        }
+        let id = hostile.commit(WALL)[0].id;
+        let op = hostile.log.entry(id).unwrap().op.clone();
+        let mut payload = op.payload.clone().unwrap();
+        for _ in 0..=rng.next_u64() % 3 {
+            let at = (rng.next_u64() % payload.len() as u64) as usize;
+            match rng.next_u64() % 3 {
+                0 => payload[at] ^= 1 << (rng.next_u64() % 8),
+                1 => payload.insert(at, rng.next_u64() as u8),
+                _ => drop(payload.remove(at)),
+            }
+            if payload.is_empty() {
+                payload.push(0);
+            }
+        }
+        if delivered(&give(&mut victim, &forge(&op, 7, payload))) == [None] {
+            passed += 1;
+        }
+        assert_eq!(victim.apply_failures(), 0, "round {round}");
+        let _ = (victim.text("n"), victim.text_delta("n"), victim.state_hash());
+    }
+    println!("{passed} of {rounds} mutated updates passed inspection, and all of those applied");
+    assert!(passed > 0);
 }
