@@ -488,3 +488,6 @@ impl Engine {
         OpId { writer: self.replica.writer(), seq }
     }
 }
+
+#[cfg(test)]
+mod tests;

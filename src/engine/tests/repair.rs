@@ -1,0 +1,110 @@
+//! What was lost on the way is found and asked for; what was voided is issued again.
+
+use super::*;
+
+// ---- repair ----
+
+#[test]
+fn s8_a_want_is_answered_from_there_on_in_the_form_asked_for() {
+    for full in [false, true] {
+        let mut engine = full_room(5);
+        let now = Timestamp(10_000);
+        puppet_asks(&mut engine, now);
+        outputs(&mut engine);
+        let writer = engine.replica().writer();
+        say(&mut engine, now, &Frame::Want(Want { writer, from: 3, full }));
+        let answer = sent(&outputs(&mut engine));
+        let [Frame::Ops(items)] = answer.as_slice() else { panic!("{answer:?}") };
+        let seqs = items.iter().filter_map(|item| match item {
+            Item::Introduce { .. } => None,
+            Item::Full(op) => Some((op.header.seq, true)),
+            Item::Compact(op) => Some((op.seq, false)),
+        });
+        assert_eq!(seqs.collect::<Vec<_>>(), [(3, full), (4, full), (5, full)]);
+        assert_eq!(items.len(), if full { 3 } else { 4 }, "a compact form needs its introduction again");
+    }
+}
+
+#[test]
+fn s5_a_lost_introduction_or_operation_is_repaired_without_a_new_connection() {
+    let mut world = World::connected(2);
+    world.lose = Some(is_ops);
+    world.typed(1, "a");
+    world.lose = None;
+    world.pass(WANT_RETRY_MS);
+    assert_eq!(world.ops(SERVER), 0, "the introduction and its operation are lost");
+    world.typed(1, "b");
+    assert_eq!(world.counted(SERVER, Refusal::OutOfOrder), 1);
+    world.pass(WANT_RETRY_MS);
+    assert_eq!((world.text(2).as_str(), world.acked(1)), ("ab", 2));
+    world.lose = Some(is_ops);
+    world.typed(1, "c");
+    world.lose = None;
+    world.typed(1, "d");
+    world.pass(WANT_RETRY_MS);
+    assert_eq!((world.text(2).as_str(), world.acked(1)), ("abcd", 4));
+    assert_eq!(world.nodes[2].engine.replica().state_hash(), world.nodes[1].engine.replica().state_hash());
+}
+
+#[test]
+fn s10_a_loss_that_nothing_follows_is_found_by_the_repeated_digest() {
+    let mut world = World::connected(2);
+    world.lose = Some(is_ops);
+    world.typed(1, "a");
+    world.lose = None;
+    world.pass(40_000);
+    assert_eq!((world.text(2).as_str(), world.acked(1)), ("a", 1));
+}
+
+// ---- voids ----
+
+#[test]
+fn v3_a_voided_operation_is_issued_again_and_not_acknowledged_before_that_is_stored() {
+    let mut engine = with_puppet(1, true, true);
+    engine.insert(Timestamp(5), "n", 0, "x", None).unwrap();
+    outputs(&mut engine);
+    let writer = engine.replica().writer();
+    let refused = Frame::Refused(Refused {
+        id: OpId { writer, seq: 1 },
+        reason: Refusal::ClockAhead,
+        wall: WallTime(WALL.0 - 3_600_000),
+    });
+    say(&mut engine, Timestamp(6), &refused);
+    // Told again, it is still issued once.
+    say(&mut engine, Timestamp(7), &refused);
+    assert_eq!((engine.stats().reissues, engine.replica().log().len()), (1, 2));
+    let log = engine.replica().log();
+    let again = &log.at(1).unwrap().header;
+    assert_eq!(again.kind, Kind::REISSUE);
+    assert!(again.hlc.millis() < WALL.0 - 3_000_000, "stamped by the backend's clock");
+    let persisted = |seq| Frame::Ack { persisted: true, marks: vec![Ack { writer: Err(writer), seq }] };
+    outputs(&mut engine);
+    say(&mut engine, Timestamp(8), &persisted(1));
+    let acked = |engine: &mut Engine| {
+        outputs(engine).into_iter().find_map(|output| match output {
+            Output::Event(Event::Acked { seq, .. }) => Some(seq),
+            _ => None,
+        })
+    };
+    assert_eq!((acked(&mut engine), engine.pending()), (None, 2), "the stored void is not the edit");
+    say(&mut engine, Timestamp(9), &persisted(2));
+    assert_eq!((acked(&mut engine), engine.pending()), (Some(2), 0));
+    assert_eq!(engine.replica().text("n"), "x");
+}
+
+#[test]
+fn v2_only_the_backend_s_word_makes_an_author_issue_again() {
+    let mut engine = with_puppet(1, false, true);
+    engine.insert(Timestamp(5), "n", 0, "x", None).unwrap();
+    let id = OpId { writer: engine.replica().writer(), seq: 1 };
+    for reason in [Refusal::ClockAhead, Refusal::ClockGap, Refusal::OriginBeyondDeps, Refusal::DeleteBeyondDeps] {
+        say(&mut engine, Timestamp(6), &Frame::Refused(Refused { id, reason, wall: WallTime(1) }));
+    }
+    assert_eq!(engine.stats().reissues, 0);
+    // Nor does a word about what was never sent, or is another's.
+    let mut engine = with_puppet(1, true, true);
+    for id in [OpId { seq: 9, ..id }, OpId { writer: WriterId(5), seq: 1 }] {
+        say(&mut engine, Timestamp(6), &Frame::Refused(Refused { id, reason: Refusal::ClockAhead, wall: WALL }));
+    }
+    assert_eq!(engine.stats().reissues, 0);
+}
