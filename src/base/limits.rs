@@ -153,6 +153,8 @@ pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
 pub const COMMAND_QUEUE: usize = 64;
 /// A connection that no protocol uses is closed after this long.
 pub const IDLE_CONNECTION_MS: u64 = 30_000;
+/// Rooms in memory at once. More: a session for another room is told `room_unavailable` until idle ones have left.
+pub const MAX_OPEN_ROOMS: usize = 16_384;
 /// A room that nobody has been in for this long leaves memory; the store has it.
 pub const ROOM_IDLE_MS: u64 = 60_000;
 /// While shutting down: how often to look whether everything is stored.

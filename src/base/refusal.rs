@@ -68,4 +68,6 @@ refusals! {
     TooManySessions = "too_many_sessions",
     /// The peer does not read what it is sent.
     SlowPeer = "slow_peer",
+    /// The room cannot be opened here: its store failed, or too many rooms are open.
+    RoomUnavailable = "room_unavailable",
 }

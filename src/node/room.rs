@@ -24,9 +24,10 @@ use super::{
     stats::Totals,
 };
 use crate::{
-    base::{LinkId, NodeId, Refusal, RoomId, Timestamp},
+    base::{LinkId, NodeId, Refusal, RoomId, Timestamp, limits::MAX_EVENTS},
     engine::{Engine, Event, Input, Output, Record},
     storage::{Store, StoreError, Write},
+    wire::Frame,
 };
 
 /// A room that this node is in. Lives as long as somebody holds it.
@@ -59,8 +60,7 @@ impl Room {
     /// Loads what the store has of a room and starts its timer.
     ///
     /// # Errors
-    /// [`StoreError`]. Records behind a damaged one are dropped: none of them was ever acknowledged, or the store is
-    /// broken, and then it says so itself.
+    /// [`StoreError`]; `Corrupt` when a record is none of this room's or does not follow those before it.
     pub(crate) async fn open(
         mut engine: Engine,
         id: RoomId,
@@ -69,18 +69,15 @@ impl Room {
         listened: bool,
     ) -> Result<Arc<Self>, StoreError> {
         let mut from = 0;
-        'pages: loop {
+        loop {
             let page = store.load(id, from, LOAD_PAGE).await?;
             let full = page.len() == LOAD_PAGE;
             for entry in page {
-                if entry.index != from || engine.restore(&entry.bytes).is_err() {
-                    tracing::warn!(
-                        index = entry.index,
-                        "a stored record does not follow; what is behind it is dropped"
-                    );
-                    store.commit(vec![Write::Truncate { room: id, from }]).await?;
-                    break 'pages;
-                }
+                // Nothing is dropped to make the rest fit: acknowledged operations may be behind it.
+                engine.restore(&entry.bytes).map_err(|reason| {
+                    let reason = reason.as_str();
+                    StoreError::Corrupt(format!("record {} of room {id:?} does not follow: {reason}", entry.index))
+                })?;
                 from += 1;
             }
             if !full {
@@ -254,7 +251,12 @@ impl Room {
             tracing::warn!(?author, "an author signed two operations at one position");
         }
         if let Some(events) = &mut inner.events {
-            events.push_back(event);
+            // The listener drains everything whenever it runs; if it never does, it is told to read anew.
+            if events.len() < MAX_EVENTS {
+                events.push_back(event);
+            } else if let Some(last) = events.back_mut() {
+                *last = Event::Lagged;
+            }
         }
     }
 
@@ -319,8 +321,15 @@ async fn run_timer(room: Weak<Room>) {
     }
 }
 
-/// The refusal that ends a session before it reached a room.
-pub(crate) fn refuse_early(totals: &Totals, reason: Refusal) {
+/// Ends a session before it reached a room. The peer is told, if it reads within a second.
+pub(crate) async fn refuse_early(totals: &Totals, mut stream: Stream, reason: Refusal) {
     totals.refuse(reason);
     tracing::debug!(reason = reason.as_str(), "session refused");
+    let queue = LinkQueue::default();
+    queue.push(Frame::Close { reason }.encode());
+    queue.close();
+    let writing = write_frames(&mut stream, &queue, |_| {}).fuse();
+    pin_mut!(writing);
+    let mut patience = Delay::new(Duration::from_secs(1)).fuse();
+    select_biased! { _ = writing => {}, () = patience => {} }
 }

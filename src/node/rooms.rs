@@ -26,7 +26,7 @@ use super::{
 use crate::{
     base::{
         Ed25519, NodeId, Refusal, RoomId,
-        limits::{DRAIN_POLL_MS, HELLO_TIMEOUT_MS, ROOM_IDLE_MS},
+        limits::{DRAIN_POLL_MS, HELLO_TIMEOUT_MS, MAX_OPEN_ROOMS, ROOM_IDLE_MS},
     },
     engine::{Engine, EngineConfig, Stats},
     storage::StoreError,
@@ -68,6 +68,9 @@ impl Rooms {
         if let Some(room) = open.get(&id) {
             return Ok(Arc::clone(room));
         }
+        if open.len() >= MAX_OPEN_ROOMS {
+            return Err(RoomError::TooMany);
+        }
         let backend = self.config.role == Role::Backend;
         let engine_config = EngineConfig {
             room: id,
@@ -96,16 +99,21 @@ impl Rooms {
         };
         let first = match first {
             Ok(first) => first,
-            Err(ReadError::Refused(reason)) => return refuse_early(&self.totals, reason),
+            Err(ReadError::Refused(reason)) => return refuse_early(&self.totals, stream, reason).await,
             Err(ReadError::Ended) => return,
         };
-        let Some(id) = peek_room(&first) else { return refuse_early(&self.totals, Refusal::BadHello) };
+        let Some(id) = peek_room(&first) else {
+            return refuse_early(&self.totals, stream, Refusal::BadHello).await;
+        };
         if !self.enter(peer) {
-            return refuse_early(&self.totals, Refusal::TooManySessions);
+            return refuse_early(&self.totals, stream, Refusal::TooManySessions).await;
         }
         match self.get(id, Vec::new(), false).await {
             Ok(room) => room.serve(peer, stream, false, Some(first)).await,
-            Err(error) => tracing::warn!(%error, "a room cannot be opened"),
+            Err(error) => {
+                tracing::warn!(%error, "a room cannot be opened");
+                refuse_early(&self.totals, stream, Refusal::RoomUnavailable).await;
+            }
         }
         self.leave(peer);
     }
@@ -190,6 +198,8 @@ pub(crate) async fn sweep(rooms: Weak<Rooms>) {
 pub(crate) enum RoomError {
     #[error("the node is shutting down")]
     Stopping,
+    #[error("{MAX_OPEN_ROOMS} rooms are open already")]
+    TooMany,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("no source of randomness: {0}")]
