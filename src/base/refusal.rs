@@ -50,7 +50,7 @@ refusals! {
     BadUpdate = "bad_update",
     /// Yjs structs that do not continue the writer's own.
     ClockGap = "clock_gap",
-    /// The payload does not hash to what the header says, or is over the limit.
+    /// The payload does not hash to what the header says.
     BadPayload = "bad_payload",
     /// A stamp outside the constant range.
     ClockOutOfRange = "clock_out_of_range",

@@ -247,7 +247,10 @@ impl Engine {
                 self.stats.frames_sent += 1;
                 return Some(Output::Send { link, frame });
             }
-            Some(gossip::Output::Drop { link, reason }) => return Some(Output::Disconnect { link, reason }),
+            Some(gossip::Output::Drop { link, reason }) => {
+                self.push_event(Event::Counted { link, reason });
+                return Some(Output::Disconnect { link, reason });
+            }
             None => {}
         }
         if let Some(event) = self.events.pop_front() {

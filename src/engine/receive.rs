@@ -187,10 +187,11 @@ impl Engine {
                 self.send_refused(now, link, id, reason);
                 self.drop_link(link, reason)
             }
+            // The rest of the frame may still be taken.
             _ => {
                 self.count(link, reason);
                 self.send_refused(now, link, id, reason);
-                Err(reason)
+                Ok(())
             }
         }
     }
@@ -284,8 +285,8 @@ impl Engine {
         self.push_event(Event::Counted { link, reason });
     }
 
+    /// Counted where every drop passes: [`Engine::poll_output`].
     fn drop_link(&mut self, link: LinkId, reason: Refusal) -> Result<(), Refusal> {
-        self.count(link, reason);
         self.gossip.refuse(link, reason);
         Err(reason)
     }

@@ -92,7 +92,9 @@ impl Gossip {
     /// Opens a session; `hello` goes out at once. `pinned`: the peer is the backend this node dialed by its address.
     pub fn link_up(&mut self, now: Timestamp, link: LinkId, node: NodeId, pinned: bool, hello: Hello) {
         if self.links.len() >= MAX_LINKS {
-            self.out.push_back(Output::Drop { link, reason: Refusal::TooManySessions });
+            let reason = Refusal::TooManySessions;
+            self.out.push_back(Output::Send { link, frame: Frame::Close { reason }.encode() });
+            self.out.push_back(Output::Drop { link, reason });
             return;
         }
         self.links.insert(link, Session::new(now, link, node, pinned));

@@ -24,7 +24,10 @@ pub(crate) struct LinkQueue {
 struct QueueState {
     frames: VecDeque<Vec<u8>>,
     closed: bool,
+    /// The writer, waiting for frames.
     waker: Option<Waker>,
+    /// Whoever waits for the end.
+    ender: Option<Waker>,
 }
 
 impl LinkQueue {
@@ -43,8 +46,17 @@ impl LinkQueue {
         wake(&mut state);
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.lock().closed
+    /// Resolves when [`LinkQueue::close`] was called.
+    pub(crate) async fn closed(&self) {
+        poll_fn(|context| {
+            let mut state = self.lock();
+            if state.closed {
+                return Poll::Ready(());
+            }
+            state.ender = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Everything queued; `None` when closed and empty.
@@ -71,6 +83,11 @@ impl LinkQueue {
 fn wake(state: &mut QueueState) {
     if let Some(waker) = state.waker.take() {
         waker.wake();
+    }
+    if state.closed
+        && let Some(ender) = state.ender.take()
+    {
+        ender.wake();
     }
 }
 

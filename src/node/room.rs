@@ -134,24 +134,19 @@ impl Room {
                     }
                     Err(ReadError::Ended) => break,
                 }
-                if queue.is_closed() {
-                    break;
-                }
             }
         };
         let writing = write_frames(writer, &queue, |bytes| self.input(Input::Drained { link, bytes }));
-        // Whichever half ends first ends the session: a peer that stops reading or writing has left it.
+        // Whichever half ends first ends the session: a peer that stops reading or writing has left it. What was said
+        // last (a refusal) still goes out, if the peer takes it within a second.
         {
-            let (reading, writing) = (reading.fuse(), writing.fuse());
-            pin_mut!(reading, writing);
-            select_biased! {
-                () = reading => {
-                    // What was said last (a refusal) still goes out, if the peer takes it within a second.
-                    queue.close();
-                    let mut patience = Delay::new(Duration::from_secs(1)).fuse();
-                    select_biased! { _ = writing => {}, () = patience => {} }
-                }
-                _ = writing => {}
+            let (reading, writing, closed) = (reading.fuse(), writing.fuse(), queue.closed().fuse());
+            pin_mut!(reading, writing, closed);
+            let unsent = select_biased! { _ = writing => false, () = reading => true, () = closed => true };
+            queue.close();
+            if unsent {
+                let mut patience = Delay::new(Duration::from_secs(1)).fuse();
+                select_biased! { _ = writing => {}, () = patience => {} }
             }
         }
         self.lock().links.remove(&link);

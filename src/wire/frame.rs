@@ -356,7 +356,7 @@ fn put_item(item: &Item, out: &mut Vec<u8>) {
 }
 
 fn read_ops(reader: &mut Reader<'_>) -> Result<Frame, WireError> {
-    // No item is shorter than 49 bytes, so the frame's size bounds their number.
+    // No item is shorter than 42 bytes, so the frame's size bounds their number.
     let mut items = Vec::new();
     while !reader.is_empty() {
         items.push(match reader.u8()? {

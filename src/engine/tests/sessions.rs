@@ -103,7 +103,10 @@ fn s1_whoever_says_no_hello_is_told_and_dropped() {
     engine.handle_input(Timestamp(HELLO_TIMEOUT_MS), Input::Timeout).unwrap();
     let said = outputs(&mut engine);
     assert_eq!(sent(&said), [Frame::Close { reason: Refusal::BadHello }]);
-    assert!(matches!(said.last(), Some(Output::Disconnect { link: LINK, reason: Refusal::BadHello })));
+    let dropped = |output: &Output| matches!(output, Output::Disconnect { link: LINK, reason: Refusal::BadHello });
+    assert!(said.iter().any(dropped));
+    let counted = Event::Counted { link: LINK, reason: Refusal::BadHello };
+    assert!(said.iter().any(|output| matches!(output, Output::Event(event) if *event == counted)));
 }
 
 // ---- flow ----
