@@ -122,11 +122,12 @@ pub const BACKOFF_BASE_MS: u64 = 250;
 pub const BACKOFF_MAX_MS: u64 = 30_000;
 /// A connection that held this long resets the back-off.
 pub const BACKOFF_RESET_MS: u64 = 60_000;
-/// Heartbeat (libp2p ping). libp2p keeps the first failure to itself, so a half-open connection is found within twice
-/// the sum of the two: 18 s.
-pub const PING_INTERVAL_MS: u64 = 5_000;
+/// Heartbeat (libp2p ping). libp2p keeps the first failure to itself, waits another interval and then opens a new
+/// stream, which takes it 10 s to give up: a half-open connection is found within two intervals, the timeout and that,
+/// 18 s. One that only stalls for less than the sum of the last three, 15 s, survives.
+pub const PING_INTERVAL_MS: u64 = 3_000;
 /// See [`PING_INTERVAL_MS`].
-pub const PING_TIMEOUT_MS: u64 = 4_000;
+pub const PING_TIMEOUT_MS: u64 = 2_000;
 /// Marks of one edit, bytes, roughly. More: the edit is refused.
 pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
 /// Bytes queued on a link, control frames included, before the peer counts as not reading and is dropped.
