@@ -22,7 +22,7 @@ use super::{Node, NodeConfig, NodeLimits, Role, SYNC_PROTOCOL, clock, room::Room
 use crate::{
     base::{
         AuthorId, RoomId,
-        limits::{CLOSE_FLUSH_MS, DRAIN_POLL_MS, MAX_CLIENT_EVENTS},
+        limits::{CLOSE_FLUSH_MS, DRAIN_POLL_MS, MAX_CLIENT_EVENTS, MAX_TOKEN_BYTES},
     },
     engine::{Engine, Event},
     mesh::{Redial, RedialAction},
@@ -95,6 +95,12 @@ pub enum ClientError {
     /// The address is none that this node can dial.
     #[error("{0}")]
     Address(String),
+    /// No backend would read the token.
+    #[error("token must be at most {max} bytes of UTF-8")]
+    TokenTooLong {
+        /// The limit.
+        max: usize,
+    },
     /// The identity or the platform's randomness failed.
     #[error("cannot make an identity: {0}")]
     Identity(String),
@@ -149,6 +155,9 @@ impl Client {
     /// [`ClientError`].
     pub async fn open(options: ClientOptions) -> Result<Self, ClientError> {
         let address: WsAddress = options.address.parse().map_err(|error| ClientError::Address(format!("{error}")))?;
+        if options.token.len() > MAX_TOKEN_BYTES {
+            return Err(ClientError::TokenTooLong { max: MAX_TOKEN_BYTES });
+        }
         let identity = |error: &dyn std::fmt::Display| ClientError::Identity(error.to_string());
         let author_seed = match options.author_seed {
             Some(seed) => seed,

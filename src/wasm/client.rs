@@ -1,12 +1,12 @@
 //! `NativeClient`: one room, for `BrowserSyncClient`.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use futures::{
     FutureExt,
     future::{AbortHandle, abortable},
 };
-use js_sys::{Array, Function, Object, Uint8Array};
+use js_sys::{Array, Function, Object, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 
@@ -26,6 +26,7 @@ pub struct NativeClient {
     listening: AbortHandle,
     client_id: String,
     sent: Cell<u64>,
+    closing: OnceCell<Promise>,
 }
 
 #[wasm_bindgen]
@@ -48,7 +49,7 @@ impl NativeClient {
             }
         });
         spawn_local(task.map(drop));
-        Ok(Self { client, listening, client_id, sent: Cell::new(0) })
+        Ok(Self { client, listening, client_id, sent: Cell::new(0), closing: OnceCell::new() })
     }
 
     /// Starts dialing and stays connected.
@@ -61,14 +62,17 @@ impl NativeClient {
         self.client.wake();
     }
 
-    /// Sends what is unsent, for a bounded time, then ends.
-    pub fn close(&self) -> js_sys::Promise {
-        let (client, listening) = (self.client.clone(), self.listening.clone());
-        wasm_bindgen_futures::future_to_promise(async move {
-            client.close().await;
-            listening.abort();
-            Ok(JsValue::UNDEFINED)
-        })
+    /// Sends what is unsent, for a bounded time, then ends. A second call gets the first one's promise.
+    pub fn close(&self) -> Promise {
+        let close = || {
+            let (client, listening) = (self.client.clone(), self.listening.clone());
+            wasm_bindgen_futures::future_to_promise(async move {
+                client.close().await;
+                listening.abort();
+                Ok(JsValue::UNDEFINED)
+            })
+        };
+        self.closing.get_or_init(close).clone()
     }
 
     /// Inserts; answers the position of the operation it travels in.
@@ -196,6 +200,8 @@ impl NativeClient {
 
 impl Drop for NativeClient {
     fn drop(&mut self) {
+        // Freed without a close: nobody hears it any more, and it must not dial for ever.
+        let _ = self.close();
         self.listening.abort();
     }
 }

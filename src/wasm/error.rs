@@ -31,7 +31,7 @@ pub(crate) fn of_edit(error: &EditError) -> JsValue {
 pub(crate) fn of_client(error: &ClientError) -> JsValue {
     let code = match error {
         ClientError::Address(_) => "INVALID_ADDRESS",
-        ClientError::Identity(_) => "INVALID_ARGUMENT",
+        ClientError::Identity(_) | ClientError::TokenTooLong { .. } => "INVALID_ARGUMENT",
         _ => "INTERNAL",
     };
     thrown(code, &error.to_string())
