@@ -1,6 +1,6 @@
 //! The contract of every store, and what durable ones promise about crashes, damage and failing disks. SPEC §ST.
 
-#![cfg(feature = "net")]
+#![cfg(all(not(wasm_browser), feature = "net"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod damage;

@@ -4,6 +4,7 @@
 #![cfg(all(wasm_browser, feature = "net"))]
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod engine;
 mod fake_socket;
 mod support;
 mod transport;
