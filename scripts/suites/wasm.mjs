@@ -1,4 +1,4 @@
-// tests/wasm in a headless Chrome, through wasm-pack, with tests/wasm/echo-server.mjs for the transport to talk to.
+// tests/wasm* and src/wasm/tests.rs in a headless Chrome, through wasm-pack, with tests/wasm/echo-server.mjs for the transport to talk to.
 //   npm run test:wasm [-- any argument of cargo test]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,9 @@ import { cargo, start } from '../lib/run.mjs';
 import { step } from '../lib/step.mjs';
 import { WASM_TARGET } from '../lib/tools.mjs';
 
-// Every test target named so; the others are native. Cargo takes the pattern, no shell is involved.
+// The bindings' own tests are in the library. Of the test targets every one named so; the others are native, but
+// wasm-pack builds them first (`cargo build --tests`): each needs `#![cfg(not(wasm_browser))]` or a feature that is off.
+// Cargo takes the pattern, no shell is involved.
 const ONLY = ['--locked', '--lib', '--test', 'wasm*'];
 const STARTUP_SECONDS = '60';
 const TEST_SECONDS = '200';

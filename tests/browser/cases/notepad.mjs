@@ -10,7 +10,8 @@ const notepad = (server, room, backend) =>
   `${server.http}/notepad/?${new URLSearchParams(backend ? { room, backend } : { room })}`;
 
 const value = (page) => page.locator('#paper').inputValue();
-const writable = (page) => page.waitForFunction(() => !document.querySelector('#paper').readOnly);
+const writable = (page, ms = 20_000) =>
+  eventually(ms, 'the notepad takes text', () => page.evaluate(() => !document.querySelector('#paper').readOnly));
 const shows = (page, id, pattern, ms = 20_000) =>
   eventually(ms, `#${id} shows ${pattern}`, async () => pattern.test(await page.locator(`#${id}`).innerText()));
 const has = (page, text) => eventually(20_000, `the notepad has '${text}'`, async () => (await value(page)) === text);
@@ -108,7 +109,7 @@ test('notepad: opened without a backend it says so, and works once there is one'
   await shows(a, 'state', /^(Connecting…|No connection – next try in \d+ s)$/);
   assert.equal(await a.locator('#paper').isEditable(), false);
   proxy.restore();
-  await a.waitForFunction(() => !document.querySelector('#paper').readOnly, undefined, { timeout: 40_000 });
+  await writable(a, 40_000);
   await shows(a, 'state', /^Saved$/);
 });
 
@@ -193,7 +194,7 @@ test('notepad: fits a phone and a desktop, light and dark, without scrolling sid
       await screenshot(page, `notepad-${width}-${colorScheme}`);
       await page.goto(`${server.http}/`);
       assert.ok((await overflow(page)) <= 0, `the landing page is too wide at ${width}`);
-      await screenshot(page, `landing-${width}-${colorScheme}`);
+      await screenshot(page, `landing-${width}-${colorScheme}`, { fullPage: true });
       await page.forget();
     }
   }

@@ -38,10 +38,10 @@ test('readme: the start page works as printed, but for the port', async (context
   const a = await openPage(context, 'A', url);
   const b = await openPage(context, 'B', url);
   const field = 'textarea, input, [contenteditable]';
-  const ready = (page) => page.waitForFunction((field) => {
+  const ready = (page) => eventually(20_000, 'the page takes text', () => page.evaluate((field) => {
     const element = document.querySelector(field);
     return element && !element.disabled && !element.readOnly;
-  }, field);
+  }, field));
   await Promise.all([ready(a), ready(b)]);
   const text = (page) => page.evaluate((field) => document.querySelector(field).value ?? document.querySelector(field).textContent, field);
   await a.locator(field).first().pressSequentially('Hello from the README');

@@ -56,7 +56,7 @@ export async function openPage(context, name, url, options = {}) {
   return page;
 }
 
-export const screenshot = (page, name) => page.screenshot({ path: path.join(artifacts, `${name}.png`) });
+export const screenshot = (page, name, options) => page.screenshot({ ...options, path: path.join(artifacts, `${name}.png`) });
 
 /** For a failed test: what every open page showed and said. */
 export async function explain(context, error) {

@@ -1,6 +1,8 @@
 // A client in a page, driven from here. The page is the landing page: it has the SDK beside it and no client of its own.
 import { openPage } from './browsers.mjs';
-import { eventually } from './runner.mjs';
+import { eventually, within } from './runner.mjs';
+
+const OPEN_MS = 25_000;
 
 const rooms = new Map();
 
@@ -13,7 +15,7 @@ export function freshRoom(name) {
 /** Opens a page in browser `name` with `window.peer = { client, text, events }`, connected to `room`. */
 export async function openPeer(context, name, server, { room, backend = server.ws, connect = true }) {
   const page = await openPage(context, name, `${server.http}/`);
-  await page.evaluate(
+  const open = page.evaluate(
     async ({ backend, room, connect }) => {
       const { BrowserSyncClient } = await import('/sdk/index.js');
       const client = new BrowserSyncClient(backend, { room });
@@ -26,6 +28,7 @@ export async function openPeer(context, name, server, { room, backend = server.w
     },
     { backend, room, connect },
   );
+  await within(OPEN_MS, `the client in browser ${name} ${connect ? 'is connected' : 'is made'}`, open);
   return new Peer(page);
 }
 
