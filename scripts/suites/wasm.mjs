@@ -1,4 +1,5 @@
-// tests/wasm* and src/wasm/tests.rs in a headless Chrome, through wasm-pack, with tests/wasm/echo-server.mjs for the transport to talk to.
+// tests/wasm* and src/wasm/tests.rs in a headless Chrome, through wasm-pack, with tests/wasm/echo-server.mjs for the
+// transport to talk to.
 //   npm run test:wasm [-- any argument of cargo test]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -177,6 +177,7 @@ fn seeds_come_from_the_browser_and_differ() {
 }
 
 #[wasm_bindgen_test]
+#[expect(clippy::disallowed_methods, reason = "the browser's own answer, to compare with")]
 fn the_wall_clock_is_the_browsers() {
     let apart = js_sys::Date::now() - node::wall_time().0 as f64;
     assert!(apart.abs() < 1_000.0, "{apart} ms");
