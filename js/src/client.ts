@@ -209,6 +209,8 @@ export class BrowserSyncClient {
     this.#check();
     return waitFor<Ack>(options, 'the operation was not acknowledged', (resolve, reject) => {
       const { id, seq } = this.#bridge.call('sending', (native) => native.send(message));
+      // It has been applied: that is all `local` asks for.
+      if (until === 'local') resolve({ id, durability: 'local', by: this.#bridge.peek('', (native) => native.peerId()) });
       return this.#acks.add(seq, id, { until, resolve, reject });
     });
   }

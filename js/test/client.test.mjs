@@ -178,6 +178,16 @@ test('send resolves at the durability asked for, and an ack covers what came bef
   assert.deepEqual(acks[2], { seq: 3, ids: ['id-1', 'id-2', 'id-3'], durability: 'backend', by: 'backend-peer' });
 });
 
+test('send until local resolves at once, and what is already on disk needs no other ack', async () => {
+  const { fake, client } = await open();
+  const local = await client.send(insert(), { until: 'local' });
+  assert.equal(local.durability, 'local');
+  fake.emit({ type: 'ack', seq: 100, durability: 'backend', by: 'backend-peer' });
+  await settled();
+  const ack = await client.send(insert(), { timeoutMs: 1_000 });
+  assert.deepEqual([ack.durability, ack.by], ['backend', 'backend-peer']);
+});
+
 test('send resolves with the id of the message', async () => {
   const { client, connected } = await open();
   await connected;

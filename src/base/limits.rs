@@ -7,14 +7,14 @@
 /// (`frame_too_large`), before anything is allocated.
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
 /// Largest operation payload, bytes: keeps one operation well inside a frame and a verification well under a
-/// millisecond. Local edits are split to fit; a peer's larger one is refused (`bad_payload`).
+/// millisecond. Local edits are split to fit; a peer's larger one does not decode (`undecodable`).
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 
 // ---- connections ----
 
 /// Receive window of one yamux connection, bytes. yamux's own default is 1 GiB; 256 KiB per stream is its minimum.
 pub const YAMUX_WINDOW_BYTES: usize = 16 << 20;
-/// Streams per yamux connection. More: yamux refuses the stream.
+/// Streams per yamux connection. A peer that opens more loses the connection; own ones wait.
 pub const YAMUX_MAX_STREAMS: usize = 64;
 /// From the first byte of an upgrade to an authenticated, multiplexed connection. Later: closed.
 pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
@@ -23,7 +23,7 @@ pub const WEBSOCKET_SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Received WebSocket messages that nobody has read yet, bytes. The browser cannot be told to pause, so more than
 /// this (yamux's window plus slack) ends the connection.
 pub const WEBSOCKET_RECEIVE_BUFFER_BYTES: usize = YAMUX_WINDOW_BYTES + (1 << 20);
-/// Upgraded sockets waiting for the swarm. Full: the socket is closed with 1013.
+/// Upgraded sockets waiting for the swarm. Full: the upgrade is answered with 503.
 pub const INCOMING_QUEUE: usize = 64;
 /// Largest WebSocket message this side sends, bytes: more is split. Well under every server's message limit.
 pub const WEBSOCKET_MESSAGE_BYTES: usize = 256 << 10;
@@ -78,7 +78,7 @@ pub const EDIT_CHUNK_UNITS: usize = 8 << 10;
 pub const COALESCE_MS: u64 = 10;
 /// Waiting local edits over this many bytes are sent at once.
 pub const COALESCE_BYTES: usize = 16 << 10;
-/// A backend refuses a stamp this far ahead of its own clock.
+/// A backend voids an operation whose kind is merged by clock when its stamp is this far ahead. Text never is.
 pub const MAX_CLOCK_AHEAD_MS: u64 = 5 * 60 * 1_000;
 
 // ---- sessions ----
@@ -97,7 +97,7 @@ pub const MAX_TOKEN_BYTES: usize = 4_096;
 pub const MAX_NODE_ID_BYTES: usize = 64;
 /// Members named in one frame.
 pub const MAX_MEMBERS_FRAME: usize = 256;
-/// Members of a room that are told to others. More: counted, not named.
+/// Members of a room that are told to others. More: not named.
 pub const MAX_MEMBERS: usize = 1_024;
 /// Sessions of one room. More: the newcomer is told `TOO_MANY_SESSIONS`.
 pub const MAX_LINKS: usize = 4_096;

@@ -51,11 +51,11 @@ pub struct ClientOptions {
 /// Whether there is a session with the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Dialing, or waiting to dial again.
+    /// Dialing.
     Connecting,
     /// There is one.
     Connected,
-    /// Not asked to connect yet, or given up.
+    /// Not asked to connect yet, waiting to dial again, or given up.
     Disconnected,
     /// [`Client::close`] was called.
     Closed,
@@ -396,6 +396,7 @@ enum Attempt {
 }
 
 async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::Receiver<Nudge>) -> Attempt {
+    shared.set_status(Status::Connecting);
     let mut session = std::pin::pin!(session(shared).fuse());
     let ended = loop {
         select_biased! {
@@ -431,7 +432,7 @@ async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::R
         }
     };
     tracing::debug!(reason, "no session with the backend");
-    shared.set_status(Status::Connecting);
+    shared.set_status(Status::Disconnected);
     let (attempt, delay_ms) = redial.lost(now);
     shared.lock().reconnects += 1;
     shared.tell(ClientEvent::Reconnecting { attempt, delay_ms });

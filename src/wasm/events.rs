@@ -53,7 +53,10 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
         Event::MemberJoined { node, author } => vec![member("peer_join", &node_name(&node), &author_name(author))],
         Event::MemberLeft { node, author } => vec![member("peer_leave", &node_name(&node), &author_name(author))],
         Event::Closed { reason, .. } => {
-            vec![error("ROOM_REFUSED", &format!("the backend ended the session: {}", reason.as_str()))]
+            // Only these will not go away by themselves.
+            let lasting = matches!(reason, Refusal::BadHello | Refusal::WrongAuthor | Refusal::WrongRoom);
+            let code = if lasting { "ROOM_REFUSED" } else { "CONNECTION_FAILED" };
+            vec![error(code, &format!("the backend ended the session: {}", reason.as_str()))]
         }
         Event::StorageFailed => vec![error("STORAGE_FULL", "operations cannot be stored; they are tried again")],
         Event::Counted { .. } | Event::Equivocation { .. } => Vec::new(),

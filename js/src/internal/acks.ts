@@ -19,34 +19,38 @@ interface Sent {
   waiter: Waiter | undefined;
 }
 
-/** Messages on their way, oldest first. Bounded by the native side, which refuses more pending operations. */
+/** Messages on their way, oldest first. */
 export class Acks {
   #sent: Sent[] = [];
+  /** Up to where everything is safe, by the latest word of each kind. */
+  readonly #reached = new Map<Durability, Omit<AckEvent, 'ids'>>();
 
   /** Remembers a message. Returns a function that ends the waiting; the id is still reported when acked. */
   add(seq: number, id: string, waiter: Waiter): () => void {
     const sent: Sent = { seq, id, rank: 0, waiter };
     this.#sent.push(sent);
+    // A message that changed nothing travels in an operation that may have been acknowledged long ago.
+    for (const reached of this.#reached.values()) if (reached.seq >= seq) this.#settle(sent, reached);
     return () => {
       sent.waiter = undefined;
     };
   }
 
   /** Settles what `ack` covers: a writer's log is kept in order, so an ack stands for all before it. */
-  ack({ seq, durability, by }: Omit<AckEvent, 'ids'>): string[] {
-    const rank = RANK[durability];
-    const ids: string[] = [];
-    for (const sent of this.#sent) {
-      if (sent.seq > seq || sent.rank >= rank) continue;
-      sent.rank = rank;
-      ids.push(sent.id);
-      if (sent.waiter && RANK[sent.waiter.until] <= rank) {
-        sent.waiter.resolve({ id: sent.id, durability, by });
-        sent.waiter = undefined;
-      }
-    }
+  ack(ack: Omit<AckEvent, 'ids'>): string[] {
+    const { seq, durability, by } = ack;
+    this.#reached.set(durability, { seq, durability, by });
+    const safer = this.#sent.filter((sent) => sent.seq <= seq && sent.rank < RANK[durability]);
+    for (const sent of safer) this.#settle(sent, ack);
     this.#sent = this.#sent.filter((sent) => sent.rank < RANK.backend);
-    return ids;
+    return safer.map(({ id }) => id);
+  }
+
+  #settle(sent: Sent, { durability, by }: Omit<AckEvent, 'ids'>): void {
+    sent.rank = Math.max(sent.rank, RANK[durability]);
+    if (!sent.waiter || RANK[sent.waiter.until] > sent.rank) return;
+    sent.waiter.resolve({ id: sent.id, durability, by });
+    sent.waiter = undefined;
   }
 
   /** Rejects who waits for operation `seq`. Whether anyone did. */

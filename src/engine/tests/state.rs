@@ -8,9 +8,7 @@ use super::*;
 fn m1_members_are_told_who_comes_and_goes() {
     let mut world = World::connected(2);
     world.pass(MEMBERS_DELAY_MS);
-    let members = |world: &World, node: usize| {
-        world.nodes[node].engine.members().keys().cloned().collect::<Vec<_>>()
-    };
+    let members = |world: &World, node: usize| world.nodes[node].engine.members().keys().cloned().collect::<Vec<_>>();
     assert_eq!(members(&world, 1), [node_id(2)]);
     assert_eq!(members(&world, 2), [node_id(1)], "a newcomer is told who was there before");
     assert!(world.nodes[1].events.contains(&Event::MemberJoined { node: node_id(2), author: author(2) }));
