@@ -62,6 +62,12 @@ pub const MAX_ROOM_BYTES: usize = 256 << 20;
 /// Operations that wait for others they depend on, per room. Full: the newest is refused (`waiting_full`) and asked
 /// for again later.
 pub const MAX_WAITING: usize = 4_096;
+/// Bytes of operations that wait, per room. Full: refused (`waiting_full`).
+pub const MAX_WAITING_BYTES: usize = 16 << 20;
+/// Losing operations of equivocating writers kept as proof, per room, and their bytes. Full: refused (`equivocation`).
+pub const MAX_PROOFS: usize = 1_024;
+/// See [`MAX_PROOFS`].
+pub const MAX_PROOF_BYTES: usize = 16 << 20;
 /// Positions at which one writer's equivocation is resolved; each costs a rebuild of the room. More: refused.
 pub const MAX_EQUIVOCATIONS: usize = 16;
 /// How far the Yjs clock of a writer may advance in one operation: keeps a few bytes from standing for gigabytes.
@@ -91,6 +97,8 @@ pub const OPS_FRAME_BYTES: usize = 64 << 10;
 pub const VECTOR_FRAME_ENTRIES: usize = 4_096;
 /// Writers introduced on one direction of a link: as many as a room may have.
 pub const MAX_INTRODUCED: usize = MAX_WRITERS;
+/// Extensions in a hello, bytes.
+pub const MAX_EXTENSION_BYTES: usize = 1_024;
 /// A token in a hello, bytes.
 pub const MAX_TOKEN_BYTES: usize = 4_096;
 /// A node id (libp2p `PeerId`), bytes.

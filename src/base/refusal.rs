@@ -70,4 +70,6 @@ refusals! {
     SlowPeer = "slow_peer",
     /// The room cannot be opened here: its store failed, or too many rooms are open.
     RoomUnavailable = "room_unavailable",
+    /// A reason that this version does not know.
+    Unspecified = "unspecified",
 }

@@ -31,14 +31,25 @@ pub enum Record {
 /// An operation that was stored, and the link it came by.
 pub(crate) type Stored = (OpId, Option<LinkId>);
 
+/// What is to be stored: an operation, or a proof by its number.
+#[derive(Clone, Copy, Debug)]
+enum Queued {
+    Op(Stored),
+    Proof(usize),
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     enabled: bool,
     /// Records before this index are durable or submitted; the queue continues from it.
     next_index: u64,
-    queue: VecDeque<Stored>,
+    queue: VecDeque<Queued>,
     rewrite: bool,
-    in_flight: BTreeMap<u64, (u64, Vec<Stored>)>,
+    /// The batch that rewrites the room. Nothing follows it before it has answered.
+    rewriting: Option<u64>,
+    /// Proofs that are queued or stored.
+    proofs: usize,
+    in_flight: BTreeMap<u64, (u64, Vec<Queued>)>,
     next_batch: u64,
     retry_at: Option<Timestamp>,
     /// Durable positions by writer.
@@ -72,6 +83,7 @@ impl Journal {
     /// One record was read back at start.
     pub(crate) fn restored(&mut self, replica: &Replica) {
         self.next_index += 1;
+        self.proofs = replica.proofs();
         if let Some(id) = replica.last_delivered() {
             self.persisted.insert(id.writer, id.seq);
         }
@@ -79,8 +91,16 @@ impl Journal {
 
     pub(crate) fn delivered(&mut self, id: OpId, from: Option<LinkId>) {
         if self.enabled {
-            self.queue.push_back((id, from));
+            self.queue.push_back(Queued::Op((id, from)));
         }
+    }
+
+    /// Proofs were added: they go before whatever depends on them.
+    pub(crate) fn proven(&mut self, proofs: usize) {
+        if self.enabled {
+            self.queue.extend((self.proofs..proofs).map(Queued::Proof));
+        }
+        self.proofs = proofs;
     }
 
     /// The log was rewritten: so must the store be. What is in flight no longer counts.
@@ -88,41 +108,55 @@ impl Journal {
         if self.enabled {
             self.in_flight.clear();
             self.persisted.clear();
-            self.queue = replica.delivery_order().map(|id| (id, None)).collect();
+            let ops = replica.delivery_order().map(|id| Queued::Op((id, None)));
+            self.proofs = replica.proofs();
+            self.queue = (0..self.proofs).map(Queued::Proof).chain(ops).collect();
             self.rewrite = true;
+            self.rewriting = None;
         }
     }
 
-    /// The next batch to submit.
+    /// The next batch to submit. A rewrite is one batch, however large: half of one would be a damaged room.
     pub(crate) fn poll(&mut self, replica: &Replica) -> Option<(u64, Vec<Record>)> {
-        if self.retry_at.is_some() || (self.queue.is_empty() && !self.rewrite) {
+        let blocked = self.retry_at.is_some() || self.rewriting.is_some();
+        if blocked || (self.queue.is_empty() && !self.rewrite) {
             return None;
-        }
-        let mut records = Vec::new();
-        let start = if self.rewrite { 0 } else { self.next_index };
-        if std::mem::take(&mut self.rewrite) {
-            records.push(Record::Truncate { from: 0 });
-            self.next_index = 0;
-            for bytes in replica.proof_records() {
-                records.push(Record::Append { index: self.next_index, bytes });
-                self.next_index += 1;
-            }
-        }
-        let count = self.queue.len().min(PERSIST_BATCH_RECORDS);
-        let stored: Vec<Stored> = self.queue.drain(..count).collect();
-        for (id, _) in &stored {
-            records.push(Record::Append { index: self.next_index, bytes: replica.record(*id) });
-            self.next_index += 1;
         }
         let batch = self.next_batch;
         self.next_batch += 1;
-        self.in_flight.insert(batch, (start, stored));
+        let mut records = Vec::new();
+        let mut count = self.queue.len().min(PERSIST_BATCH_RECORDS);
+        if std::mem::take(&mut self.rewrite) {
+            records.push(Record::Truncate { from: 0 });
+            self.next_index = 0;
+            self.rewriting = Some(batch);
+            count = self.queue.len();
+        }
+        let start = self.next_index;
+        let queued: Vec<Queued> = self.queue.drain(..count).collect();
+        for item in &queued {
+            let bytes = match item {
+                Queued::Op((id, _)) => replica.record(*id),
+                Queued::Proof(number) => replica.proof_record(*number),
+            };
+            records.push(Record::Append { index: self.next_index, bytes });
+            self.next_index += 1;
+        }
+        self.in_flight.insert(batch, (start, queued));
         Some((batch, records))
     }
 
     /// A batch is durable. Answers its operations, unless an earlier batch failed.
     pub(crate) fn persisted(&mut self, batch: u64) -> Vec<Stored> {
-        let Some((_, stored)) = self.in_flight.remove(&batch) else { return Vec::new() };
+        if self.rewriting == Some(batch) {
+            self.rewriting = None;
+        }
+        let Some((_, queued)) = self.in_flight.remove(&batch) else { return Vec::new() };
+        let ops = queued.into_iter().filter_map(|item| match item {
+            Queued::Op(stored) => Some(stored),
+            Queued::Proof(_) => None,
+        });
+        let stored: Vec<Stored> = ops.collect();
         for (id, _) in &stored {
             self.persisted.insert(id.writer, id.seq);
         }
@@ -137,10 +171,11 @@ impl Journal {
             return;
         };
         self.rewrite |= *start == 0;
+        self.rewriting = None;
         self.next_index = *start;
-        let again: Vec<Stored> = later.into_values().flat_map(|(_, stored)| stored).collect();
-        for stored in again.into_iter().rev() {
-            self.queue.push_front(stored);
+        let again: Vec<Queued> = later.into_values().flat_map(|(_, queued)| queued).collect();
+        for item in again.into_iter().rev() {
+            self.queue.push_front(item);
         }
         self.retry_at = Some(now.plus(PERSIST_RETRY_MS));
     }

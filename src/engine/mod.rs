@@ -150,6 +150,10 @@ pub struct Engine {
     unsafe_issues: BTreeMap<Seq, Seq>,
     /// Highest own positions that the backend, and any peer that persists, said to have stored.
     marks: AckMarks,
+    /// Own position that the pinned backend's vector has shown so far.
+    own_in_vector: Seq,
+    /// The backend of the present or last pinned link.
+    backend: Option<NodeId>,
     members: BTreeMap<NodeId, crate::base::AuthorId>,
     told_synced: bool,
     told_pending: u64,
@@ -174,6 +178,8 @@ impl Engine {
             voided: BTreeSet::new(),
             unsafe_issues: BTreeMap::new(),
             marks: AckMarks::default(),
+            own_in_vector: 0,
+            backend: None,
             members: BTreeMap::new(),
             told_synced: false,
             told_pending: 0,
@@ -200,6 +206,11 @@ impl Engine {
     pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), Refusal> {
         let result = match input {
             Input::LinkUp { link, node, pinned } => {
+                if pinned && self.backend.as_ref() != Some(&node) {
+                    // Another backend: what the last one stored says nothing about this one.
+                    self.marks.backend = 0;
+                    self.backend = Some(node.clone());
+                }
                 let hello = self.hello(now);
                 self.gossip.link_up(now, link, node, pinned, hello);
                 Ok(())
@@ -402,6 +413,7 @@ impl Engine {
             wall: self.wall.local(now),
             operations: self.replica.log().len() as u64,
             digest: self.replica.log().digest(),
+            extensions: Vec::new(),
         }
     }
 
@@ -437,13 +449,16 @@ impl Engine {
     fn reissue(&mut self, now: Timestamp) {
         while let Some(seq) = self.to_reissue.pop_first() {
             let wall = self.wall.corrected(now);
-            if let Some(delivery) = self.replica.reissue(seq, wall) {
-                for latest in self.unsafe_issues.values_mut().filter(|latest| **latest == seq) {
-                    *latest = delivery.id.seq;
-                }
-                self.stats.reissues += 1;
-                self.note_own(&[delivery]);
+            let Some(delivery) = self.replica.reissue(seq, wall) else {
+                self.unsafe_issues.retain(|_, latest| *latest != seq);
+                self.push_event(Event::Refused { seq, reason: Refusal::ClockAhead });
+                continue;
+            };
+            for latest in self.unsafe_issues.values_mut().filter(|latest| **latest == seq) {
+                *latest = delivery.id.seq;
             }
+            self.stats.reissues += 1;
+            self.note_own(&[delivery]);
         }
     }
 

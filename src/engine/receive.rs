@@ -2,7 +2,7 @@
 
 use super::{Durability, Engine, Event};
 use crate::{
-    base::{LinkId, OpId, Refusal, Timestamp, limits::MAX_VOIDS_TOLD},
+    base::{LinkId, OpId, Refusal, Seq, Timestamp, limits::MAX_VOIDS_TOLD},
     gossip::PeerHello,
     sync::{Delivery, Outcome},
     wire::{Ack, CompactOp, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
@@ -39,7 +39,11 @@ impl Engine {
     fn on_control(&mut self, now: Timestamp, link: LinkId, frame: Frame) {
         let log = self.replica.log();
         match frame {
-            Frame::Vector { entries, last } => self.gossip.on_vector(now, link, entries, last, log),
+            Frame::Vector { entries, last } => {
+                let own = entries.iter().find(|entry| entry.writer == self.replica.writer()).map(|entry| entry.seq);
+                self.gossip.on_vector(now, link, entries, last, log);
+                self.compare_own(link, own, last);
+            }
             Frame::Digest(digest) => {
                 self.tell_voids(now, link);
                 self.gossip.on_digest(now, link, digest, self.replica.log(), self.journal.marks());
@@ -52,6 +56,17 @@ impl Engine {
                 self.on_members(joined, &left);
             }
             _ => {}
+        }
+    }
+
+    /// A backend whose vector ends before the mark has lost what it said to have stored: it is not safe there.
+    fn compare_own(&mut self, link: LinkId, own: Option<Seq>, last: bool) {
+        if !self.gossip.is_pinned(link) {
+            return;
+        }
+        self.own_in_vector = self.own_in_vector.max(own.unwrap_or(0));
+        if last {
+            self.marks.backend = self.marks.backend.min(std::mem::take(&mut self.own_in_vector));
         }
     }
 
@@ -147,9 +162,12 @@ impl Engine {
                 self.gossip.ask(now, link, OpId { seq: 1, ..id }, true);
                 Ok(())
             }
-            Outcome::Equivocation { rebuilt } => {
+            Outcome::Equivocation { rebuilt, deliveries } => {
                 self.count(link, Refusal::Equivocation);
                 self.on_equivocation(link, id, author, rebuilt);
+                if !rebuilt {
+                    self.on_delivered(now, link, &deliveries);
+                }
                 Ok(())
             }
             Outcome::Refused(reason) => self.on_not_taken(now, link, id, reason, full),
@@ -202,6 +220,7 @@ impl Engine {
             self.journal.rebuilt(&self.replica);
             self.gossip.on_rebuilt(id.writer, self.replica.log());
         } else {
+            self.journal.proven(self.replica.proofs());
             // Whoever sent the losing one must learn of the one that counts.
             self.gossip.resend(link, id.writer, self.replica.log());
         }
@@ -209,7 +228,7 @@ impl Engine {
 
     fn on_ack(&mut self, link: LinkId, persisted: bool, marks: &[Ack]) {
         let own = self.replica.writer();
-        let ids = self.gossip.on_ack(link, marks);
+        let ids = self.gossip.on_ack(link, marks, self.replica.log());
         let Some(seq) = ids.iter().filter(|id| id.writer == own).map(|id| id.seq).max() else { return };
         let persists = self.gossip.peer(link).and_then(|(_, hello)| hello).is_some_and(|hello| hello.persists);
         let seq = seq.min(self.replica.next_seq() - 1);
@@ -240,16 +259,12 @@ impl Engine {
             return;
         }
         match refused.reason {
+            // Another client saw the backend's void first; the backend itself will say so.
+            Refusal::ClockAhead if !self.gossip.is_pinned(link) => {}
             // The backend kept only the header: the payload goes again, stamped by a corrected clock.
-            Refusal::ClockAhead | Refusal::ClockGap | Refusal::OriginBeyondDeps | Refusal::DeleteBeyondDeps => {
-                if !self.gossip.is_pinned(link) {
-                    // Another client saw the backend's void first; the backend itself will say so.
-                    return;
-                }
-                if refused.reason == Refusal::ClockAhead {
-                    self.wall.follow(now, refused.wall);
-                    self.replica.reset_clock();
-                }
+            Refusal::ClockAhead => {
+                self.wall.follow(now, refused.wall);
+                self.replica.reset_clock();
                 if self.voided.insert(seq) {
                     self.to_reissue.insert(seq);
                     if !self.unsafe_issues.values().any(|latest| *latest == seq) {
@@ -259,7 +274,12 @@ impl Engine {
             }
             // The peer will ask for what it missed.
             Refusal::WaitingFull | Refusal::OutOfOrder | Refusal::Replayed | Refusal::UntrustedVoid => {}
-            reason => self.push_event(Event::Refused { seq, reason }),
+            // Void for everyone, or not kept: told once, and no longer waited for.
+            reason => {
+                if self.voided.insert(seq) {
+                    self.push_event(Event::Refused { seq, reason });
+                }
+            }
         }
     }
 

@@ -38,9 +38,9 @@ impl Members {
         *sessions -= 1;
         if *sessions == 0 {
             self.present.remove(node);
-            if !self.joined.remove(node) {
-                self.left.insert(node.clone());
-            }
+            // Also if its joining was not told yet: a newcomer may have seen it in the whole list.
+            self.joined.remove(node);
+            self.left.insert(node.clone());
             self.deadline.get_or_insert(now.plus(MEMBERS_DELAY_MS));
         }
     }

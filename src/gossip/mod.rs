@@ -179,7 +179,10 @@ impl Gossip {
         log: &dyn OpSource,
     ) {
         let Some(session) = self.links.get_mut(&link) else { return };
-        let forks = session.take_vector(entries, last, log);
+        let Some(forks) = session.take_vector(entries, last, log) else {
+            self.refuse(link, Refusal::RoomFull);
+            return;
+        };
         let mut frames: Vec<Frame> =
             forks.into_iter().filter_map(|writer| session.want(now, writer, 1, true)).collect();
         if last && session.owes_vector(now) {
@@ -229,11 +232,10 @@ impl Gossip {
     }
 
     /// High-water marks from the peer, as operations.
-    pub fn on_ack(&mut self, link: LinkId, marks: &[Ack]) -> Vec<OpId> {
+    pub fn on_ack(&mut self, link: LinkId, marks: &[Ack], log: &dyn OpSource) -> Vec<OpId> {
         let Some(session) = self.links.get_mut(&link) else { return Vec::new() };
-        let ids = marks
-            .iter()
-            .filter_map(|mark| session.acked_writer(mark.writer).map(|writer| OpId { writer, seq: mark.seq }));
+        let known = |mark: &Ack| session.acked_writer(mark.writer).filter(|writer| log.head(*writer) > 0);
+        let ids = marks.iter().filter_map(|mark| known(mark).map(|writer| OpId { writer, seq: mark.seq }));
         let ids: Vec<OpId> = ids.collect();
         for id in &ids {
             session.peer_has(*id);

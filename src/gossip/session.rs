@@ -6,7 +6,8 @@ use crate::{
     base::{
         AuthorId, Hash, LinkId, NodeId, OpId, Seq, Timestamp, WriterId,
         limits::{
-            DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_WANTS, OPS_FRAME_BYTES,
+            DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_PROOFS, MAX_WANTS,
+            OPS_FRAME_BYTES,
             VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
         },
     },
@@ -47,6 +48,8 @@ pub(crate) struct Session {
     cursor: usize,
     /// Writers the peer wants in full form.
     full: BTreeSet<WriterId>,
+    /// Losing operations that this peer was sent as proof.
+    proofs_sent: BTreeSet<Hash>,
     /// Send `Done` when the cursor gets here.
     done_owed: Option<usize>,
     /// The peer has sent everything it had.
@@ -80,6 +83,7 @@ impl Session {
             vector_sent: None,
             cursor: 0,
             full: BTreeSet::new(),
+            proofs_sent: BTreeSet::new(),
             done_owed: None,
             peer_done: false,
             in_flight: 0,
@@ -101,16 +105,25 @@ impl Session {
         self.done_owed = Some(self.cursor);
     }
 
-    /// Takes a piece of the peer's vector. With the last one, answers the writers whose chains differ.
-    pub(crate) fn take_vector(&mut self, entries: Vec<VectorEntry>, last: bool, log: &dyn OpSource) -> Vec<WriterId> {
+    /// Takes a piece of the peer's vector. With the last one, answers the writers whose chains differ; nothing at all
+    /// for a vector of more writers than a room has.
+    pub(crate) fn take_vector(
+        &mut self,
+        entries: Vec<VectorEntry>,
+        last: bool,
+        log: &dyn OpSource,
+    ) -> Option<Vec<WriterId>> {
+        if self.incoming_vector.len() + entries.len() > MAX_INTRODUCED {
+            return None;
+        }
         self.incoming_vector.extend(entries);
-        if !last || self.incoming_vector.len() > MAX_INTRODUCED {
-            return Vec::new();
+        if !last {
+            return Some(Vec::new());
         }
         let vector = std::mem::take(&mut self.incoming_vector);
         let forked = |entry: &VectorEntry| {
             let id = OpId { writer: entry.writer, seq: entry.seq };
-            log.context(id).is_some_and(|(hash, _)| hash.0[..8] != entry.hash)
+            log.context(id).is_some_and(|(hash, _)| hash.0[..16] != entry.hash)
         };
         let forks = vector.iter().filter(|entry| forked(entry)).map(|entry| entry.writer).collect();
         self.peer_has = vector.into_iter().map(|entry| (entry.writer, entry.seq)).collect();
@@ -119,7 +132,7 @@ impl Session {
         self.ready = true;
         self.cursor = 0;
         self.done_owed = Some(log.len());
-        forks
+        Some(forks)
     }
 
     /// Whether the peer's vector should be answered with ours.
@@ -149,7 +162,9 @@ impl Session {
     }
 
     pub(crate) fn introduce(&mut self, index: WriterIndex, writer: WriterId, author: AuthorId) {
-        if self.in_index.len() < MAX_INTRODUCED {
+        // Repeating an introduction is harmless; changing one is not done.
+        let free = !self.in_index.contains_key(&index) && !self.in_writers.contains_key(&writer);
+        if free && self.in_index.len() < MAX_INTRODUCED {
             self.in_index.insert(index, (writer, author));
             self.in_writers.insert(writer, index);
         }
@@ -169,6 +184,9 @@ impl Session {
 
     /// The peer asks for a writer's operations again.
     pub(crate) fn rewind(&mut self, want: Want, log: &dyn OpSource) {
+        if log.head(want.writer) == 0 {
+            return;
+        }
         if want.full {
             self.full.insert(want.writer);
         }
@@ -216,7 +234,15 @@ impl Session {
             return;
         }
         self.peer_has.insert(id.writer, id.seq);
-        if self.full.contains(&id.writer) {
+        let mut on_loser = false;
+        for loser in op.header.deps.iter().filter_map(|dep| log.loser(dep)) {
+            // Whoever has only the winning branch could not make sense of this dep.
+            on_loser = true;
+            if self.proofs_sent.len() < MAX_PROOFS && self.proofs_sent.insert(loser.header.hash()) {
+                Frame::put_full(frame, loser);
+            }
+        }
+        if on_loser || self.full.contains(&id.writer) {
             Frame::put_full(frame, op);
             return;
         }
@@ -359,6 +385,7 @@ fn raise(marks: &mut BTreeMap<WriterId, Seq>, id: OpId) {
 }
 
 fn vector_entry(writer: WriterId, seq: Seq, hash: Hash) -> VectorEntry {
-    let [a, b, c, d, e, f, g, h, ..] = hash.0;
-    VectorEntry { writer, seq, hash: [a, b, c, d, e, f, g, h] }
+    let mut start = [0; 16];
+    start.copy_from_slice(&hash.0[..16]);
+    VectorEntry { writer, seq, hash: start }
 }

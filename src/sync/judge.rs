@@ -22,6 +22,8 @@ pub(crate) struct Verdict {
     pub(crate) clock: u64,
     /// New clocks that are second halves of surrogate pairs.
     pub(crate) low_surrogates: Vec<u64>,
+    /// New clocks that hold shared types.
+    pub(crate) types: Vec<u64>,
     /// Roots of texts it touches.
     pub(crate) roots: BTreeSet<String>,
     /// Whether there is something to merge.
@@ -32,7 +34,7 @@ pub(crate) struct Verdict {
 pub(crate) fn judge(log: &Log, op: &Op) -> Verdict {
     let header = &op.header;
     let before = log.clock_after(header.writer, header.seq - 1);
-    let kept = Verdict { void: None, clock: before, low_surrogates: Vec::new(), roots: BTreeSet::new(), apply: false };
+    let kept = Verdict { void: None, clock: before, low_surrogates: Vec::new(), types: Vec::new(), roots: BTreeSet::new(), apply: false };
     let Some(payload) = op.payload.as_deref() else {
         return Verdict { void: Some(Refusal::ClockAhead), ..kept };
     };
@@ -48,6 +50,7 @@ pub(crate) fn judge(log: &Log, op: &Op) -> Verdict {
             void: None,
             clock: summary.structs.map_or(before, |(_, _, end)| end),
             low_surrogates: summary.low_surrogates,
+            types: summary.types,
             roots: summary.roots,
             apply: true,
         },
@@ -81,6 +84,13 @@ fn judge_update(log: &Log, header: &Header, payload: &[u8]) -> Result<UpdateSumm
     let splits = |(client, clock): &(u64, u64)| {
         log.splits_surrogates(*client, *clock) || (*client == own && summary.low_surrogates.contains(clock))
     };
+    // yrs treats a parent that is no type in a way that depends on what else it has seen.
+    let is_type = |(client, clock): &(u64, u64)| {
+        log.is_type(*client, *clock) || (*client == own && summary.types.contains(clock))
+    };
+    if !summary.parents.iter().all(is_type) {
+        return Err(Refusal::BadUpdate);
+    }
     if summary.splits.iter().any(splits) { Err(Refusal::BadUpdate) } else { Ok(summary) }
 }
 

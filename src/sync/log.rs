@@ -33,8 +33,8 @@ pub(crate) struct WriterLog {
 pub(crate) struct Fork {
     /// The first such position.
     at: Seq,
-    /// Operations of losing branches: position and start of the header's hash.
-    dangling: BTreeSet<(Seq, [u8; 8])>,
+    /// Operations of losing branches: position and header's hash.
+    dangling: BTreeSet<(Seq, Hash)>,
     /// How often it was caught.
     count: usize,
 }
@@ -47,8 +47,11 @@ pub(crate) struct Log {
     writers: BTreeMap<WriterId, WriterLog>,
     clients: BTreeMap<u64, WriterId>,
     low_surrogates: BTreeSet<(u64, u64)>,
+    types: BTreeSet<(u64, u64)>,
     forks: BTreeMap<WriterId, Fork>,
     voids: BTreeSet<OpId>,
+    /// Losing operations: the proofs against their writers.
+    proofs: Vec<Op>,
     bytes: usize,
 }
 
@@ -60,8 +63,10 @@ impl Log {
             writers: BTreeMap::new(),
             clients: BTreeMap::new(),
             low_surrogates: BTreeSet::new(),
+            types: BTreeSet::new(),
             forks: BTreeMap::new(),
             voids: BTreeSet::new(),
+            proofs: Vec::new(),
             bytes: 0,
         }
     }
@@ -155,11 +160,18 @@ impl Log {
         self.forks.get(&dep.writer).is_some_and(|fork| fork.dangling.contains(&(dep.seq, dep.hash)))
     }
 
-    /// Notes operations that lost against others of the same writer, from position `at` on.
-    pub(crate) fn note_fork(&mut self, writer: WriterId, at: Seq, losers: impl IntoIterator<Item = Dep>) {
-        let fork = self.forks.entry(writer).or_insert_with(|| Fork { at, ..Fork::default() });
+    /// Keeps an operation that lost: its branch left the chain at position `at` of its writer.
+    pub(crate) fn keep_loser(&mut self, at: Seq, op: Op, hash: Hash) {
+        let fork = self.forks.entry(op.header.writer).or_insert_with(|| Fork { at, ..Fork::default() });
         fork.at = fork.at.min(at);
-        fork.dangling.extend(losers.into_iter().map(|dep| (dep.seq, dep.hash)));
+        if fork.dangling.insert((op.header.seq, hash)) {
+            self.bytes += weight(&op);
+            self.proofs.push(op);
+        }
+    }
+
+    pub(crate) fn proofs(&self) -> &[Op] {
+        &self.proofs
     }
 
     /// Counts one caught position.
@@ -169,16 +181,17 @@ impl Log {
         }
     }
 
-    pub(crate) fn take_forks(&mut self) -> BTreeMap<WriterId, Fork> {
-        std::mem::take(&mut self.forks)
-    }
-
-    pub(crate) fn set_forks(&mut self, forks: BTreeMap<WriterId, Fork>) {
-        self.forks = forks;
+    /// Starts anew with what is known of forks.
+    pub(crate) fn restart(&mut self) -> Vec<LogEntry> {
+        let mut fresh = Self::new(self.room);
+        fresh.forks = std::mem::take(&mut self.forks);
+        fresh.proofs = std::mem::take(&mut self.proofs);
+        fresh.bytes = fresh.proofs.iter().map(weight).sum();
+        std::mem::replace(self, fresh).entries
     }
 
     /// Appends an operation that follows its writer's chain. `clock` is the writer's Yjs clock after it.
-    pub(crate) fn append(&mut self, entry: LogEntry, clock: u64, low_surrogates: &[u64]) {
+    pub(crate) fn append(&mut self, entry: LogEntry, clock: u64, low_surrogates: &[u64], types: &[u64]) {
         let header = &entry.op.header;
         let index = self.entries.len();
         let client = header.writer.yjs_client_id(self.room, header.author);
@@ -200,8 +213,14 @@ impl Log {
             self.voids.insert(header.id());
         }
         self.low_surrogates.extend(low_surrogates.iter().map(|at| (client, *at)));
-        self.bytes += 320 + header.deps.len() * 16 + header.payload_len as usize;
+        self.types.extend(types.iter().map(|at| (client, *at)));
+        self.bytes += weight(&entry.op);
         self.entries.push(entry);
+    }
+
+    /// Whether a struct holds a shared type.
+    pub(crate) fn is_type(&self, client: u64, clock: u64) -> bool {
+        self.types.contains(&(client, clock))
     }
 
     /// Whether a struct boundary at `clock` of `client` would cut a surrogate pair.
@@ -209,9 +228,6 @@ impl Log {
         self.low_surrogates.contains(&(client, clock))
     }
 
-    pub(crate) fn into_entries(self) -> Vec<LogEntry> {
-        self.entries
-    }
 }
 
 impl OpSource for Log {
@@ -240,6 +256,11 @@ impl OpSource for Log {
         self.entry(id).map(|entry| (entry.hash, entry.op.header.hlc))
     }
 
+    fn loser(&self, dep: &Dep) -> Option<&Op> {
+        let lost = |op: &&Op| op.header.id() == dep.id() && op.header.hash() == dep.hash;
+        if self.is_dangling(dep) { self.proofs.iter().find(lost) } else { None }
+    }
+
     fn author(&self, writer: WriterId) -> Option<AuthorId> {
         self.writers.get(&writer).map(|log| log.author)
     }
@@ -261,4 +282,9 @@ impl OpSource for Log {
         }
         hash_parts(&[b"peersync/vector/v1", &bytes])
     }
+}
+
+/// Bytes an operation takes in memory, roughly.
+pub(crate) fn weight(op: &Op) -> usize {
+    320 + op.header.deps.len() * 48 + op.header.payload_len as usize
 }

@@ -30,6 +30,10 @@ pub(crate) struct UpdateSummary {
     pub(crate) splits: Vec<(u64, u64)>,
     /// Clocks created here that are the second half of a surrogate pair.
     pub(crate) low_surrogates: Vec<u64>,
+    /// Structs that are named as parents: (client, clock).
+    pub(crate) parents: Vec<(u64, u64)>,
+    /// Clocks created here that hold a shared type, and so may be parents.
+    pub(crate) types: Vec<u64>,
     /// Names of roots that hold text-like content.
     pub(crate) roots: BTreeSet<String>,
 }
@@ -183,8 +187,12 @@ impl Inspector<'_> {
         for _ in 0..count {
             self.element()?;
             let len = self.one_struct(clock)?;
+            // Checked before it is added: a declared length may be anything.
+            if len == 0 || len > u64::from(MAX_CLOCK_ADVANCE) {
+                return Err(Refusal::BadUpdate);
+            }
             clock += len;
-            if len == 0 || clock > MAX_YJS_CLOCK || clock - start > u64::from(MAX_CLOCK_ADVANCE) {
+            if clock > MAX_YJS_CLOCK || clock - start > u64::from(MAX_CLOCK_ADVANCE) {
                 return Err(Refusal::BadUpdate);
             }
         }
@@ -220,7 +228,10 @@ impl Inspector<'_> {
                     }
                     root = Some(name.to_owned());
                 }
-                0 => drop(self.reference(clock)?),
+                0 => {
+                    let parent = self.reference(clock)?;
+                    self.summary.parents.push(parent);
+                }
                 _ => return Err(Refusal::BadUpdate),
             }
             if info & 0x20 != 0 {
@@ -271,6 +282,7 @@ impl Inspector<'_> {
                     3 | 5 => drop(self.string()?.len()),
                     _ => return Err(Refusal::BadUpdate),
                 }
+                self.summary.types.push(clock);
                 Ok(1)
             }
             8 => {
@@ -450,6 +462,24 @@ mod tests {
         nested.extend([117, 1].repeat(1_000));
         nested.extend_from_slice(&[126, 0]);
         assert_eq!(inspect(&nested, 7), Err(Refusal::BadUpdate));
+    }
+
+    #[test]
+    fn y4_lengths_that_would_overflow_are_refused() {
+        for content in [0u8, 1] {
+            for first in [1u64, 5] {
+                let mut bytes = vec![1, 2, 7, 0];
+                for len in [first, u64::MAX - 2] {
+                    bytes.push(content);
+                    if content == 1 {
+                        bytes.extend_from_slice(&[1, 1, b'n']);
+                    }
+                    put_uvarint(&mut bytes, len);
+                }
+                bytes.push(0);
+                assert_eq!(inspect(&bytes, 7), Err(Refusal::BadUpdate));
+            }
+        }
     }
 
     #[test]

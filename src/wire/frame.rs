@@ -9,7 +9,7 @@ use super::{
 use crate::base::{
     AuthorId, Hash, NodeId, OpId, Refusal, RoomId, Seq, Signature, WallTime, WriterId,
     limits::{
-        MAX_FRAME_BYTES, MAX_INTRODUCED, MAX_MEMBERS_FRAME, MAX_NODE_ID_BYTES, MAX_TOKEN_BYTES, VECTOR_FRAME_ENTRIES,
+        MAX_EXTENSION_BYTES, MAX_FRAME_BYTES, MAX_INTRODUCED, MAX_MEMBERS_FRAME, MAX_NODE_ID_BYTES, MAX_TOKEN_BYTES, VECTOR_FRAME_ENTRIES,
     },
 };
 
@@ -23,6 +23,8 @@ const DIGEST: u8 = 7;
 const DONE: u8 = 8;
 const MEMBERS: u8 = 9;
 const CLOSE: u8 = 10;
+/// Frame types from here on may be skipped by whoever does not know them.
+const SKIPPABLE: u8 = 0x80;
 
 const ITEM_INTRODUCE: u8 = 0;
 const ITEM_FULL: u8 = 1;
@@ -49,6 +51,8 @@ pub struct Hello {
     pub operations: u64,
     /// Digest of the sender's writer vector.
     pub digest: Hash,
+    /// For later versions; empty now, skipped by whoever does not know it.
+    pub extensions: Vec<u8>,
 }
 
 impl Hello {
@@ -70,8 +74,8 @@ pub struct VectorEntry {
     pub writer: WriterId,
     /// Its last delivered position.
     pub seq: Seq,
-    /// The first eight bytes of that header's hash: tells a fork.
-    pub hash: [u8; 8],
+    /// The first sixteen bytes of that header's hash: tells a fork.
+    pub hash: [u8; 16],
 }
 
 /// One element of an operations frame.
@@ -162,6 +166,10 @@ pub enum Frame {
     Close {
         reason: Refusal,
     },
+    /// A frame of a later version that may be skipped: types from 0x80 on.
+    Unknown {
+        kind: u8,
+    },
 }
 
 impl Frame {
@@ -217,6 +225,7 @@ impl Frame {
             Self::Done => out.push(DONE),
             Self::Members { joined, left, total } => put_members(joined, left, *total, &mut out),
             Self::Close { reason } => out.extend_from_slice(&[CLOSE, *reason as u8]),
+            Self::Unknown { kind } => out.push(*kind),
         }
         out
     }
@@ -290,6 +299,10 @@ impl Frame {
             DONE => Self::Done,
             MEMBERS => read_members(&mut reader)?,
             CLOSE => Self::Close { reason: read_refusal(&mut reader)? },
+            kind if kind >= SKIPPABLE => {
+                reader.rest();
+                Self::Unknown { kind }
+            }
             value => return Err(WireError::Unknown { what: "frame type", value: u64::from(value) }),
         };
         reader.finish()?;
@@ -315,6 +328,8 @@ fn put_hello(hello: &Hello, out: &mut Vec<u8>) {
     out.extend_from_slice(&hello.wall.0.to_be_bytes());
     put_uvarint(out, hello.operations);
     out.extend_from_slice(&hello.digest.0);
+    put_uvarint(out, hello.extensions.len() as u64);
+    out.extend_from_slice(&hello.extensions);
 }
 
 fn read_hello(reader: &mut Reader<'_>) -> Result<Hello, WireError> {
@@ -328,12 +343,13 @@ fn read_hello(reader: &mut Reader<'_>) -> Result<Hello, WireError> {
         wall: WallTime(reader.u64()?),
         operations: reader.uvarint()?,
         digest: reader.hash()?,
+        extensions: reader.byte_string("hello extensions", MAX_EXTENSION_BYTES)?.to_vec(),
     })
 }
 
 fn read_vector(reader: &mut Reader<'_>) -> Result<Frame, WireError> {
     let last = read_flag(reader, "vector flag")?;
-    let mut entries = Vec::with_capacity(reader.remaining() / 17);
+    let mut entries = Vec::with_capacity(reader.remaining() / 25);
     while !reader.is_empty() {
         if entries.len() == VECTOR_FRAME_ENTRIES {
             return Err(WireError::TooLarge {
@@ -425,9 +441,8 @@ fn read_flag(reader: &mut Reader<'_>, what: &'static str) -> Result<bool, WireEr
 }
 
 fn read_refusal(reader: &mut Reader<'_>) -> Result<Refusal, WireError> {
-    let value = reader.u8()?;
-    let known = Refusal::ALL.get(usize::from(value)).copied();
-    known.ok_or(WireError::Unknown { what: "refusal", value: u64::from(value) })
+    // A later version may know more reasons: that is no cause to end a session.
+    Ok(Refusal::ALL.get(usize::from(reader.u8()?)).copied().unwrap_or(Refusal::Unspecified))
 }
 
 #[cfg(test)]
@@ -448,8 +463,9 @@ mod tests {
                 wall: WallTime(1_700_000_000_000),
                 operations: 3,
                 digest: Hash([6; 32]),
+                extensions: vec![1, 2, 3],
             }),
-            Frame::Vector { entries: vec![VectorEntry { writer, seq: 300, hash: [1; 8] }], last: true },
+            Frame::Vector { entries: vec![VectorEntry { writer, seq: 300, hash: [1; 16] }], last: true },
             Frame::Ops(vec![Item::Introduce { index: 0, writer, author }, Item::Full(Box::new(sample(2, b"x")))]),
             Frame::Ack {
                 persisted: true,

@@ -28,24 +28,23 @@ impl Kind {
     pub const REISSUE: Self = Self(0x05);
 }
 
-/// An operation that the author had seen: its name, and the first eight bytes of its header's hash, which tell two
-/// operations apart that an equivocating writer gave one name.
+/// An operation that the author had seen: its name, and its header's hash, which tells two operations apart that an
+/// equivocating writer gave one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dep {
     /// Its writer.
     pub writer: WriterId,
     /// Its position.
     pub seq: Seq,
-    /// Start of its header's hash.
-    pub hash: [u8; 8],
+    /// Its header's hash.
+    pub hash: Hash,
 }
 
 impl Dep {
     /// The dep on the operation of that name and header.
     #[must_use]
-    pub fn on(id: OpId, header: Hash) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = header.0;
-        Self { writer: id.writer, seq: id.seq, hash: [a, b, c, d, e, f, g, h] }
+    pub const fn on(id: OpId, header: Hash) -> Self {
+        Self { writer: id.writer, seq: id.seq, hash: header }
     }
 
     /// The name of what it depends on.
@@ -86,7 +85,7 @@ impl Header {
     /// The canonical bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(160 + self.deps.len() * 20);
+        let mut out = Vec::with_capacity(160 + self.deps.len() * 44);
         out.push(HEADER_VERSION);
         out.extend_from_slice(&self.room.0);
         out.extend_from_slice(&self.author.0);
@@ -97,7 +96,7 @@ impl Header {
         for dep in &self.deps {
             out.extend_from_slice(&dep.writer.0.to_be_bytes());
             put_uvarint(&mut out, dep.seq);
-            out.extend_from_slice(&dep.hash);
+            out.extend_from_slice(&dep.hash.0);
         }
         out.extend_from_slice(&self.hlc.0.to_be_bytes());
         out.push(self.kind.0);
@@ -174,13 +173,13 @@ impl Header {
 
 fn read_deps(reader: &mut Reader<'_>) -> Result<Vec<Dep>, WireError> {
     let count = reader.length("deps", MAX_DEPS)?;
-    // Seventeen bytes is the least a dep takes: the count cannot make us reserve more than was sent.
-    if count > reader.remaining() / 17 {
+    // 41 bytes is the least a dep takes: the count cannot make us reserve more than was sent.
+    if count > reader.remaining() / 41 {
         return Err(WireError::Truncated);
     }
     let mut deps = Vec::with_capacity(count);
     for _ in 0..count {
-        deps.push(Dep { writer: reader.writer()?, seq: reader.uvarint()?, hash: reader.array()? });
+        deps.push(Dep { writer: reader.writer()?, seq: reader.uvarint()?, hash: reader.hash()? });
     }
     Ok(deps)
 }
@@ -239,7 +238,7 @@ impl Op {
     /// [`WireError`] for anything that would not encode to the same bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        let header = Header::decode(reader.byte_string("header", 256 + MAX_DEPS * 26)?)?;
+        let header = Header::decode(reader.byte_string("header", 256 + MAX_DEPS * 50)?)?;
         let signature = reader.signature()?;
         let payload = match reader.u8()? {
             0 => {
@@ -268,8 +267,8 @@ pub(crate) mod tests {
             seq,
             prev: if seq == 1 { Hash::default() } else { Hash([9; 32]) },
             deps: vec![
-                Dep { writer: WriterId(7), seq: 3, hash: [7; 8] },
-                Dep { writer: WriterId(90), seq: 300, hash: [90; 8] },
+                Dep { writer: WriterId(7), seq: 3, hash: Hash([7; 32]) },
+                Dep { writer: WriterId(90), seq: 300, hash: Hash([90; 32]) },
             ],
             hlc: Hlc::new(1_700_000_000_000, 2),
             kind: Kind::YJS,

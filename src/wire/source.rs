@@ -1,6 +1,6 @@
 //! What a session may ask of a room's log. Implemented by `sync`, used by `gossip`, so that neither knows the other.
 
-use super::op::Op;
+use super::op::{Dep, Op};
 use crate::base::{AuthorId, Hash, Hlc, OpId, RoomId, Seq, WriterId};
 
 /// Read access to a room's operations, in the order in which this replica delivered them.
@@ -23,6 +23,8 @@ pub trait OpSource {
     fn context(&self, id: OpId) -> Option<(Hash, Hlc)>;
     /// Who owns a writer.
     fn author(&self, writer: WriterId) -> Option<AuthorId>;
+    /// The operation that a dep names, if it lost against another of its writer at that position.
+    fn loser(&self, dep: &Dep) -> Option<&Op>;
     /// Every writer with its head position and that header's hash, ascending by writer.
     fn vector(&self) -> Vec<(WriterId, Seq, Hash)>;
     /// SHA-256 over the vector: two replicas with the same digest hold the same operations.

@@ -292,6 +292,7 @@ fn puppet_hello(persists: bool, digest: Hash) -> Frame {
         wall: WALL,
         operations: 0,
         digest,
+        extensions: Vec::new(),
     })
 }
 

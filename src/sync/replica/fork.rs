@@ -7,11 +7,11 @@ use super::{Outcome, Replica, Unlinked};
 use crate::{
     base::{
         Hash, OpId, Refusal, WallTime,
-        limits::{MAX_EQUIVOCATIONS, MAX_WAITING},
+        limits::{MAX_EQUIVOCATIONS, MAX_PROOF_BYTES, MAX_PROOFS},
     },
     sync::{
         document::{Documents, splice},
-        log::{Log, LogEntry},
+        log::{LogEntry, weight},
         update,
         value::{Attributes, Delta, TextChange},
     },
@@ -26,57 +26,63 @@ impl Replica {
             1 => true,
             seq => self.log.context(OpId { seq: seq - 1, ..id }).is_some_and(|(prev, _)| prev == op.header.prev),
         };
-        let dep = Dep::on(id, hash);
-        if self.log.is_dangling(&dep) {
+        if self.log.is_dangling(&Dep::on(id, hash)) {
             return Outcome::Known;
+        }
+        let (proofs, bytes) = (self.log.proofs(), self.log.proofs().iter().map(weight).sum::<usize>());
+        if proofs.len() >= MAX_PROOFS || bytes > MAX_PROOF_BYTES {
+            return Outcome::Refused(Refusal::Equivocation);
         }
         if !linked {
             // A later operation of another branch: the fork itself lies before.
-            if let Some(at) = self.log.fork_of(id.writer) {
-                self.log.note_fork(id.writer, at, [dep]);
-                if self.proofs.len() < MAX_WAITING {
-                    self.proofs.push(op);
-                }
-                return Outcome::Equivocation { rebuilt: false };
-            }
-            return Outcome::Unlinked;
+            let Some(at) = self.log.fork_of(id.writer) else { return Outcome::Unlinked };
+            self.log.keep_loser(at, op, hash);
+            return self.lost(id, wall);
         }
         if self.log.equivocations(id.writer) >= MAX_EQUIVOCATIONS {
             return Outcome::Refused(Refusal::Equivocation);
         }
         let Some(existing) = self.log.entry(id) else { return Outcome::Unlinked };
         if existing.hash < hash {
-            self.log.note_fork(id.writer, id.seq, [dep]);
+            self.log.keep_loser(id.seq, op, hash);
             self.log.count_fork(id.writer);
-            self.proofs.push(op);
-            return Outcome::Equivocation { rebuilt: false };
+            return self.lost(id, wall);
         }
-        self.rebuild_without(id);
+        self.rebuild_without(id, wall);
         let _ = self.receive(op, wall, true);
-        Outcome::Equivocation { rebuilt: true }
+        Outcome::Equivocation { rebuilt: true, deliveries: Vec::new() }
+    }
+
+    /// What waited for an operation that lost waits no longer.
+    fn lost(&mut self, id: OpId, wall: WallTime) -> Outcome {
+        let ready = self.unblocked(id);
+        Outcome::Equivocation { rebuilt: false, deliveries: self.deliver(ready, wall) }
     }
 
     /// Delivers everything again except the writer's operations from `id` on.
-    fn rebuild_without(&mut self, id: OpId) {
-        let room = self.log.room();
-        let mut log = std::mem::replace(&mut self.log, Log::new(room));
-        let forks = log.take_forks();
+    fn rebuild_without(&mut self, id: OpId, wall: WallTime) {
         let before = self.texts();
         self.waiting.drop_from(id);
-        let (kept, dropped): (Vec<_>, Vec<_>) = log
-            .into_entries()
+        let (kept, dropped): (Vec<_>, Vec<_>) = self
+            .log
+            .restart()
             .into_iter()
             .partition(|entry| entry.op.header.writer != id.writer || entry.op.header.seq < id.seq);
-        self.log.set_forks(forks);
-        let losers = dropped.iter().map(|entry| Dep::on(entry.op.header.id(), entry.hash));
-        self.log.note_fork(id.writer, id.seq, losers);
+        let mut names = Vec::new();
+        for entry in dropped {
+            names.push(entry.op.header.id());
+            self.log.keep_loser(id.seq, entry.op, entry.hash);
+        }
         self.log.count_fork(id.writer);
-        self.proofs.extend(dropped.into_iter().map(|entry| entry.op));
         if self.policy.documents {
             self.documents = Some(Documents::new(self.author.client));
         }
         for entry in kept {
             self.replay(entry);
+        }
+        for name in names {
+            let ready = self.unblocked(name);
+            self.deliver(ready, wall);
         }
         for update in &self.pending {
             if let Some(documents) = &mut self.documents
@@ -103,10 +109,7 @@ impl Replica {
                     self.merge(&op, id, &summary.roots, !summary.low_surrogates.is_empty());
                 }
             }
-            Ok(Some(missing)) => {
-                self.waiting.blocked.entry(missing).or_default().push(id);
-                self.waiting.ops.insert(id, (entry.op, entry.hash));
-            }
+            Ok(Some(missing)) => drop(self.waiting.insert(missing, entry.op, entry.hash)),
             Err(Unlinked) => {}
         }
     }

@@ -3,13 +3,16 @@
 mod edit;
 mod fork;
 mod read;
+mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use waiting::Waiting;
 
 use super::{
     document::Documents,
     judge::{Verdict, judge},
-    log::{Log, LogEntry},
+    log::{Log, LogEntry, weight},
     value::TextChange,
 };
 use crate::{
@@ -58,6 +61,8 @@ pub enum Outcome {
     Equivocation {
         /// Whether the room was rebuilt because the newcomer counts.
         rebuilt: bool,
+        /// Operations that had waited for this one.
+        deliveries: Vec<Delivery>,
     },
 }
 
@@ -74,28 +79,12 @@ pub struct Replica {
     author: Author,
     documents: Option<Documents>,
     waiting: Waiting,
-    /// Losing operations of equivocating writers: the proofs.
-    proofs: Vec<Op>,
     /// Local updates not yet in an operation.
     pending: Vec<Vec<u8>>,
     clock: Hlc,
     changes: VecDeque<(TextChange, Option<OpId>)>,
     /// Payloads that passed inspection and that yrs still did not take. Zero, or a bug here.
     apply_failures: u64,
-}
-
-/// Operations, verified, that wait for others.
-#[derive(Default)]
-struct Waiting {
-    ops: BTreeMap<OpId, (Op, Hash)>,
-    blocked: BTreeMap<OpId, Vec<OpId>>,
-}
-
-impl Waiting {
-    /// Forgets a writer's operations from `id` on: they belong to a branch that lost.
-    fn drop_from(&mut self, id: OpId) {
-        self.ops.retain(|waiting, _| waiting.writer != id.writer || waiting.seq < id.seq);
-    }
 }
 
 impl Replica {
@@ -110,7 +99,6 @@ impl Replica {
             author: Author { writer, client },
             documents: policy.documents.then(|| Documents::new(client)),
             waiting: Waiting::default(),
-            proofs: Vec::new(),
             pending: Vec::new(),
             clock: Hlc::default(),
             changes: VecDeque::new(),
@@ -139,14 +127,14 @@ impl Replica {
     /// Hash and stamp of an operation that was delivered or waits.
     #[must_use]
     pub fn context(&self, id: OpId) -> Option<(Hash, Hlc)> {
-        let waiting = || self.waiting.ops.get(&id).map(|(op, hash)| (*hash, op.header.hlc));
+        let waiting = || self.waiting.get(id).map(|(op, hash)| (*hash, op.header.hlc));
         self.log.context(id).or_else(waiting)
     }
 
     /// Operations that wait for others.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.ops.len()
+        self.waiting.len()
     }
 
     /// Bytes of the log, roughly.
@@ -179,10 +167,10 @@ impl Replica {
         {
             return Outcome::Known;
         }
-        if self.waiting.ops.get(&id).is_some_and(|(_, waiting)| *waiting == hash) {
+        if self.waiting.get(id).is_some_and(|(_, waiting)| *waiting == hash) {
             return Outcome::Known;
         }
-        if let Err(refusal) = self.check(&op, trusted) {
+        if let Err(refusal) = self.check(&op, trusted).and_then(|()| self.check_room(&op)) {
             return Outcome::Refused(refusal);
         }
         if id.seq <= self.log.head(id.writer) {
@@ -191,20 +179,18 @@ impl Replica {
         self.observe_clock(op.header.hlc, wall);
         match self.missing(&op) {
             Err(Unlinked) => Outcome::Unlinked,
-            Ok(Some(missing)) if self.waiting.ops.len() >= MAX_WAITING => {
-                tracing::debug!(?missing, "no room to wait");
-                Outcome::Refused(Refusal::WaitingFull)
-            }
             Ok(Some(missing)) => {
-                self.waiting.blocked.entry(missing).or_default().push(id);
-                self.waiting.ops.insert(id, (op, hash));
-                Outcome::Waiting { missing: self.root_of(missing) }
+                if self.waiting.insert(missing, op, hash) {
+                    Outcome::Waiting { missing: self.root_of(missing) }
+                } else {
+                    Outcome::Refused(Refusal::WaitingFull)
+                }
             }
-            Ok(None) => Outcome::Delivered(self.deliver(op, hash, wall)),
+            Ok(None) => Outcome::Delivered(self.deliver(vec![(op, hash)], wall)),
         }
     }
 
-    /// Takes back what [`Replica::proof_records`] and [`Replica::record`] gave, in that order, at start.
+    /// Takes back what [`Replica::proof_record`] and [`Replica::record`] gave, in that order, at start.
     ///
     /// # Errors
     /// The refusal of a record that is not one of this room's, was changed, or does not follow.
@@ -214,8 +200,8 @@ impl Replica {
         self.check(&op, true)?;
         let (id, hash) = (op.header.id(), op.header.hash());
         if *tag == RECORD_PROOF {
-            self.log.note_fork(id.writer, id.seq, [Dep::on(id, hash)]);
-            self.proofs.push(op);
+            self.log.keep_loser(id.seq, op, hash);
+            self.log.count_fork(id.writer);
             return Ok(());
         }
         match self.missing(&op) {
@@ -231,10 +217,17 @@ impl Replica {
         self.log.entry(id).map(|entry| [&[RECORD_OP], entry.op.encode().as_slice()].concat()).unwrap_or_default()
     }
 
-    /// What to store, before all operations, of the proofs against equivocating writers.
+    /// How many proofs against equivocating writers there are.
     #[must_use]
-    pub fn proof_records(&self) -> Vec<Vec<u8>> {
-        self.proofs.iter().map(|op| [&[RECORD_PROOF], op.encode().as_slice()].concat()).collect()
+    pub fn proofs(&self) -> usize {
+        self.log.proofs().len()
+    }
+
+    /// What to store of a proof, by its number; before the operations that came after it.
+    #[must_use]
+    pub fn proof_record(&self, number: usize) -> Vec<u8> {
+        let proof = self.log.proofs().get(number);
+        proof.map(|op| [&[RECORD_PROOF], op.encode().as_slice()].concat()).unwrap_or_default()
     }
 
     /// Names of the operations in the order in which they were delivered here.
@@ -269,10 +262,20 @@ impl Replica {
         if !op.verify(self.signer.as_ref()) {
             return Err(Refusal::BadSignature);
         }
-        let newcomer = self.log.writer(header.writer).is_none();
-        let full = newcomer && self.log.writer_count() >= MAX_WRITERS;
-        let size = header.payload_len as usize + header.deps.len() * 16;
-        if full || self.log.bytes() + size > MAX_ROOM_BYTES { Err(Refusal::RoomFull) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Whether the room has space, those that wait included. Not asked of what was stored already.
+    fn check_room(&self, op: &Op) -> Result<(), Refusal> {
+        let writer = op.header.writer;
+        let mut full = self.log.bytes() + self.waiting.bytes() + weight(op) > MAX_ROOM_BYTES;
+        if self.log.writer(writer).is_none() {
+            let mut newcomers = self.waiting.writers();
+            newcomers.insert(writer);
+            newcomers.retain(|writer| self.log.writer(*writer).is_none());
+            full |= self.log.writer_count() + newcomers.len() > MAX_WRITERS;
+        }
+        if full { Err(Refusal::RoomFull) } else { Ok(()) }
     }
 
     /// The first operation that must be delivered before `op`.
@@ -297,7 +300,7 @@ impl Replica {
     fn root_of(&self, mut missing: OpId) -> OpId {
         for _ in 0..MAX_WAITING {
             missing.seq = missing.seq.min(self.log.head(missing.writer) + 1);
-            let waits = self.waiting.ops.get(&missing).map(|(op, _)| self.missing(op));
+            let waits = self.waiting.get(missing).map(|(op, _)| self.missing(op));
             match waits {
                 Some(Ok(Some(next))) => missing = next,
                 _ => break,
@@ -306,26 +309,30 @@ impl Replica {
         missing
     }
 
-    fn deliver(&mut self, op: Op, hash: Hash, wall: WallTime) -> Vec<Delivery> {
+    /// Places operations, and those that waited for them, in order.
+    fn deliver(&mut self, ready: Vec<(Op, Hash)>, wall: WallTime) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
-        let mut ready = VecDeque::from([(op, hash)]);
+        let mut ready = VecDeque::from(ready);
         while let Some((op, hash)) = ready.pop_front() {
             let delivery = self.place(op, hash, Some(wall));
             deliveries.push(delivery);
-            for blocked in self.waiting.blocked.remove(&delivery.id).unwrap_or_default() {
-                let Some((op, hash)) = self.waiting.ops.remove(&blocked) else { continue };
-                match self.missing(&op) {
-                    Ok(None) => ready.push_back((op, hash)),
-                    Ok(Some(missing)) => {
-                        self.waiting.blocked.entry(missing).or_default().push(blocked);
-                        self.waiting.ops.insert(blocked, (op, hash));
-                    }
-                    // Its writer forked while it waited; a repair will bring the branch that counts.
-                    Err(Unlinked) => {}
-                }
-            }
+            ready.extend(self.unblocked(delivery.id));
         }
         deliveries
+    }
+
+    /// Operations that waited for `id` and need nothing else now.
+    fn unblocked(&mut self, id: OpId) -> Vec<(Op, Hash)> {
+        let mut ready = Vec::new();
+        for (op, hash) in self.waiting.take_blocked(id) {
+            match self.missing(&op) {
+                Ok(None) => ready.push((op, hash)),
+                Ok(Some(missing)) => drop(self.waiting.insert(missing, op, hash)),
+                // Its writer forked while it waited; a repair will bring the branch that counts.
+                Err(Unlinked) => {}
+            }
+        }
+        ready
     }
 
     /// Gives an operation its place. `wall` is set when a backend's admission applies.
@@ -336,18 +343,18 @@ impl Replica {
             op.payload = None;
             Some(Refusal::ClockAhead)
         } else {
-            let Verdict { void, clock, low_surrogates, roots, apply } = judge(&self.log, &op);
+            let Verdict { void, clock, low_surrogates, types, roots, apply } = judge(&self.log, &op);
             if let Some((seq, ..)) = reissued_of(&op).filter(|_| void.is_none()) {
                 self.log.settle_void(OpId { seq, ..id });
             }
             if apply && id.writer != self.author.writer {
                 self.merge(&op, id, &roots, !low_surrogates.is_empty());
             }
-            self.log.append(LogEntry { op, hash, void }, clock, &low_surrogates);
+            self.log.append(LogEntry { op, hash, void }, clock, &low_surrogates, &types);
             return Delivery { id, void };
         };
         let clock = self.log.clock_after(id.writer, id.seq - 1);
-        self.log.append(LogEntry { op, hash, void }, clock, &[]);
+        self.log.append(LogEntry { op, hash, void }, clock, &[], &[]);
         Delivery { id, void }
     }
 

@@ -277,7 +277,7 @@ fn q1_of_two_operations_at_one_position_the_smaller_hash_counts_in_any_order() {
         assert!(matches!(give(&mut replica, order[1]), Outcome::Equivocation { .. }));
         assert_eq!(replica.text("n"), winner);
         assert!(replica.is_forked(WriterId(1)));
-        assert_eq!(replica.proofs.len(), 1);
+        assert_eq!(replica.proofs(), 1);
         // Seen again, either is known.
         assert_eq!(give(&mut replica, &one), Outcome::Known);
         assert_eq!(give(&mut replica, &two), Outcome::Known);
@@ -312,7 +312,7 @@ fn q3_a_rebuilt_room_is_restored_from_its_records() {
     typed(&mut b, 0, "honest ");
     give(&mut b, &one);
     give(&mut b, &two);
-    let mut records = b.proof_records();
+    let mut records: Vec<_> = (0..b.proofs()).map(|number| b.proof_record(number)).collect();
     records.extend(b.delivery_order().map(|id| b.record(id)));
     let mut copy = client(3);
     for record in &records {
@@ -323,6 +323,74 @@ fn q3_a_rebuilt_room_is_restored_from_its_records() {
     for cut in [0, 1, records[0].len() / 2] {
         assert!(client(4).restore(&records[0][..cut]).is_err());
     }
+}
+
+/// The fork's winner arrives first, the loser second: nothing is rebuilt, but what depends on the loser is delivered.
+#[test]
+fn q4_what_depends_on_a_loser_is_delivered_stored_and_restored() {
+    let (one, two) = fork();
+    let (winner, loser) = if one.header.hash() < two.header.hash() { (one, two) } else { (two, one) };
+    let mut misled = client(2);
+    give(&mut misled, &loser);
+    let dependent = typed(&mut misled, 0, "after the loser ");
+
+    let mut server = backend();
+    give(&mut server, &winner);
+    // It waits for a dep that the winner does not meet, until the loser shows that there was a fork.
+    assert!(matches!(give(&mut server, &dependent), Outcome::Waiting { .. }));
+    let Outcome::Equivocation { rebuilt: false, deliveries } = give(&mut server, &loser) else { panic!("no fork") };
+    assert_eq!(deliveries.len(), 1);
+
+    let mut records = vec![server.record(winner.header.id())];
+    records.extend((0..server.proofs()).map(|number| server.proof_record(number)));
+    records.push(server.record(dependent.header.id()));
+    let mut again = backend();
+    for record in &records {
+        again.restore(record).unwrap();
+    }
+    assert_eq!(again.log.digest(), server.log.digest());
+    // Whoever is sent the dependent can be sent the loser that explains it.
+    assert_eq!(again.log.loser(&dependent.header.deps[0]), Some(&loser));
+}
+
+#[test]
+fn r8_those_that_wait_count_towards_the_room_and_what_is_stored_is_always_taken_back() {
+    let mut server = backend();
+    let mut hub = client(1);
+    let first = typed(&mut hub, 0, "x");
+    // Newcomers that wait for the hub: known writers and waiting ones together stay within the bound.
+    let mut refused = 0;
+    for number in 0..60u64 {
+        let policy = Policy { backend: false, documents: true };
+        let signer = Box::new(Ed25519::from_seed([3; 32]));
+        let mut newcomer = Replica::new(room(), policy, WriterId(10_000 + number), signer);
+        give(&mut newcomer, &first);
+        let op = typed(&mut newcomer, 0, "y");
+        refused += usize::from(!matches!(give(&mut server, &op), Outcome::Waiting { .. }));
+    }
+    assert_eq!(refused, 0);
+    assert_eq!(server.waiting(), 60);
+    assert_eq!(server.waiting.writers().len(), 60);
+    assert_eq!(delivered(&give(&mut server, &first)).len(), 61);
+    assert_eq!((server.waiting(), server.waiting.bytes()), (0, 0));
+}
+
+#[test]
+fn y13_a_parent_must_be_a_shared_type() {
+    let (mut a, mut b) = (client(1), client(2));
+    let victim = typed(&mut b, 0, "text");
+    give(&mut a, &victim);
+    let honest = typed(&mut a, 0, "y");
+    // An item whose parent is a character of the victim's.
+    let mut payload = vec![1, 1];
+    payload.extend_from_slice(&own_client_id(&honest));
+    payload.extend_from_slice(&[0, 4, 0]);
+    payload.extend_from_slice(&own_client_id(&victim));
+    payload.extend_from_slice(&[1, 1, b'!', 0]);
+    let mut c = client(3);
+    give(&mut c, &victim);
+    assert_eq!(delivered(&give(&mut c, &forge(&honest, 1, payload))), [Some(Refusal::BadUpdate)]);
+    assert_eq!(c.apply_failures(), 0);
 }
 
 #[test]
