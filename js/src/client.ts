@@ -6,6 +6,7 @@ import { CLIENT_EVENTS, type ClientEvents, type ClientStats } from './client-eve
 import { PeersyncError } from './errors.js';
 import { Emitter, type ListenOptions, type Listener, type Unsubscribe } from './events.js';
 import { Acks } from './internal/acks.js';
+import { plain } from './internal/plain.js';
 import { Arrivals, type Arrival } from './internal/arrivals.js';
 import { Bridge, toCode } from './internal/bridge.js';
 import { DataBuffer } from './internal/data-buffer.js';
@@ -42,6 +43,7 @@ const asyncDispose: typeof Symbol.asyncDispose =
  */
 export class BrowserSyncClient {
   readonly #room: string;
+  readonly #debug: boolean;
   readonly #bridge: Bridge;
   readonly #events: Emitter<ClientEvents>;
   readonly #data: DataBuffer;
@@ -73,6 +75,7 @@ export class BrowserSyncClient {
   constructor(url: string, options: ClientOptions = {}) {
     const { signal, ...checked } = checkOptions(url, options);
     this.#room = checked.room;
+    this.#debug = checked.debug !== undefined;
     this.#bridge = new Bridge(checked, {
       event: (event) => this.#handle(event),
       died: (failure) => this.#die(failure),
@@ -207,8 +210,9 @@ export class BrowserSyncClient {
       throw new PeersyncError('INVALID_ARGUMENT', `the message must be an object, not ${String(message)}`);
     }
     this.#check();
+    const copy = plain('message', message);
     return waitFor<Ack>(options, 'the operation was not acknowledged', (resolve, reject) => {
-      const { id, seq } = this.#bridge.call('sending', (native) => native.send(message));
+      const { id, seq } = this.#bridge.call('sending', (native) => native.send(copy));
       // It has been applied: that is all `local` asks for.
       if (until === 'local') resolve({ id, durability: 'local', by: this.#bridge.peek('', (native) => native.peerId()) });
       return this.#acks.add(seq, id, { until, resolve, reject });
@@ -411,6 +415,7 @@ export class BrowserSyncClient {
   }
 
   #handle(event: NativeEvent): void {
+    if (this.#debug) console.debug('peersync', event);
     switch (event.type) {
       case 'status':
         return this.#setStatus(event.status);

@@ -14,7 +14,7 @@ export interface ClientOptions {
   identity?: Uint8Array;
   /** Shown to the backend when joining the room, never part of a URL. @default none */
   token?: string;
-  /** `true`, or a filter such as `'peersync=trace'`: log to the console. @default false */
+  /** Logs everything that the client hears to the console (`console.debug`). @default false */
   debug?: boolean | string;
   /** Closes the client when aborted. @default none */
   signal?: AbortSignal;

@@ -3,6 +3,7 @@
 import { PeersyncError } from './errors.js';
 import { Emitter, type ListenOptions, type Listener, type Unsubscribe } from './events.js';
 import type { Bridge } from './internal/bridge.js';
+import { plain } from './internal/plain.js';
 import type { DeltaOp, TextAttributes, TextEvent } from './types.js';
 
 /** The largest number that reaches the module unchanged. */
@@ -59,7 +60,8 @@ export class SharedText {
     checkNumber('index', index);
     checkString('text', text);
     if (attributes !== undefined) checkAttributes(attributes);
-    return this.#edit((native) => native.textInsert(this.name, index, text, attributes));
+    const marks = plain('attributes', attributes);
+    return this.#edit((native) => native.textInsert(this.name, index, text, marks));
   }
 
   /**
@@ -106,7 +108,8 @@ export class SharedText {
     checkNumber('index', index);
     checkNumber('length', length);
     checkAttributes(attributes);
-    return this.#edit((native) => native.textFormat(this.name, index, length, attributes));
+    const marks = plain('attributes', attributes);
+    return this.#edit((native) => native.textFormat(this.name, index, length, marks));
   }
 
   /**

@@ -75,3 +75,10 @@ test('observing before connect misses nothing and ends by signal', async () => {
   await settled();
   assert.equal(calls, 1);
 });
+
+test('attributes that would throw while they are read are refused before the module sees them', async () => {
+  const { client } = await open();
+  const trap = { get bold() { throw new Error('no'); } };
+  assert.throws(() => client.text('n').insert(0, 'x', trap), failure('INVALID_ARGUMENT', /attributes/));
+  assert.throws(() => client.text('n').format(0, 1, { bold: () => {} }), failure('INVALID_ARGUMENT', /attributes/));
+});

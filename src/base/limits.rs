@@ -158,6 +158,9 @@ pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
 
 // ---- the node ----
 
+/// After the network or the tab came back, a session that hears nothing for this long (heartbeats included, which come
+/// every three seconds) is given up and dialed again.
+pub const WAKE_PROBE_MS: u64 = 5_000;
 /// Commands waiting for the swarm. Full: the caller waits.
 pub const COMMAND_QUEUE: usize = 64;
 /// A connection that no protocol uses is closed after this long.

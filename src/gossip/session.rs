@@ -7,8 +7,7 @@ use crate::{
         AuthorId, Hash, LinkId, NodeId, OpId, Seq, Timestamp, WriterId,
         limits::{
             DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_PROOFS, MAX_WANTS,
-            OPS_FRAME_BYTES,
-            VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
+            OPS_FRAME_BYTES, VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
         },
     },
     wire::{Ack, Frame, OpSource, VectorEntry, Want, WriterIndex},

@@ -11,7 +11,7 @@ use std::{
 use futures::{
     FutureExt, StreamExt,
     channel::{mpsc, oneshot},
-    future::poll_fn,
+    future::{Fuse, poll_fn},
     select_biased,
 };
 use futures_timer::Delay;
@@ -22,7 +22,7 @@ use super::{Node, NodeConfig, NodeLimits, Role, SYNC_PROTOCOL, clock, room::Room
 use crate::{
     base::{
         AuthorId, RoomId,
-        limits::{CLOSE_FLUSH_MS, DRAIN_POLL_MS, MAX_CLIENT_EVENTS, MAX_TOKEN_BYTES},
+        limits::{CLOSE_FLUSH_MS, DRAIN_POLL_MS, MAX_CLIENT_EVENTS, MAX_TOKEN_BYTES, WAKE_PROBE_MS},
     },
     engine::{Engine, Event},
     mesh::{Redial, RedialAction},
@@ -373,7 +373,8 @@ async fn run(shared: Arc<Shared>, mut nudges: mpsc::Receiver<Nudge>) {
                 continue;
             }
             RedialAction::Wait(at) => at.since(clock::now()),
-            RedialAction::Rest => u64::from(u32::MAX),
+            // Far less than a browser's timer can count.
+            RedialAction::Rest => 60_000,
         };
         let mut delay = Delay::new(Duration::from_millis(pause)).fuse();
         select_biased! {
@@ -397,20 +398,39 @@ enum Attempt {
 
 async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::Receiver<Nudge>) -> Attempt {
     shared.set_status(Status::Connecting);
+    // Neither is armed before somebody wakes the client.
+    let (mut nudged, mut heard) = (false, 0);
+    let mut probe = Fuse::<Delay>::terminated();
     let mut session = std::pin::pin!(session(shared).fuse());
     let ended = loop {
         select_biased! {
             ended = session => break ended,
             nudge = nudges.next() => match nudge {
-                Some(Nudge::Wake) => {}
+                // A dial that hangs on the old network is not waited out; a session must show that it lives.
+                Some(Nudge::Wake) if shared.lock().status == Status::Connected => {
+                    heard = shared.counters.bytes_received();
+                    probe = Delay::new(Duration::from_millis(WAKE_PROBE_MS)).fuse();
+                }
+                Some(Nudge::Wake) => nudged = true,
                 Some(Nudge::Close(done)) => {
                     let _ = done.send(());
                     return Attempt::Stop;
                 }
                 None => return Attempt::Stop,
+            },
+            () = probe => {
+                if shared.counters.bytes_received() == heard {
+                    nudged = true;
+                    break Ended::Lost { reason: "nothing was heard after waking up".to_owned(), since: clock::now() };
+                }
             }
         }
     };
+    let deaf = shared.lock().backend.filter(|_| nudged);
+    if let Some(peer) = deaf {
+        shared.room.forget_links();
+        shared.node.disconnect(peer).await;
+    }
     shared.lock().backend = None;
     let now = clock::now();
     let reason = match ended {
@@ -433,7 +453,11 @@ async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::R
     };
     tracing::debug!(reason, "no session with the backend");
     shared.set_status(Status::Disconnected);
-    let (attempt, delay_ms) = redial.lost(now);
+    let (attempt, mut delay_ms) = redial.lost(now);
+    if nudged {
+        redial.nudge(now);
+        delay_ms = 0;
+    }
     shared.lock().reconnects += 1;
     shared.tell(ClientEvent::Reconnecting { attempt, delay_ms });
     Attempt::Again

@@ -69,6 +69,9 @@ impl Rooms {
             return Ok(Arc::clone(room));
         }
         if open.len() >= MAX_OPEN_ROOMS {
+            self.unload(&mut open, 1);
+        }
+        if open.len() >= MAX_OPEN_ROOMS {
             return Err(RoomError::TooMany);
         }
         let backend = self.config.role == Role::Backend;
@@ -164,10 +167,14 @@ impl Rooms {
     }
 
     async fn unload_idle(&self) {
-        let mut open = self.open.lock().await;
+        self.unload(&mut *self.open.lock().await, ROOM_IDLE_MS);
+    }
+
+    /// Drops rooms that nobody was in for `idle_ms`. The store has them.
+    fn unload(&self, open: &mut BTreeMap<RoomId, Arc<Room>>, idle_ms: u64) {
         open.retain(|_, room| {
             // Two holders at least while a session or commit runs.
-            let keep = Arc::strong_count(room) > 1 || room.idle_ms() < ROOM_IDLE_MS;
+            let keep = Arc::strong_count(room) > 1 || room.idle_ms() < idle_ms;
             if !keep {
                 self.totals.absorb(room.read(Engine::stats));
                 Totals::fall(&self.totals.rooms);

@@ -123,11 +123,12 @@ impl Documents {
         attributes: Option<&Attributes>,
     ) -> Result<Vec<Vec<u8>>, EditError> {
         check_attributes(attributes)?;
-        let root = self.writable(name)?;
+        check_name(name)?;
         self.check_position(name, "index", u64::from(index))?;
         if text.len() as u64 > MAX_YJS_CLOCK / 4 {
             return Err(EditError::TooLarge { what: "the text", max: MAX_YJS_CLOCK / 4 });
         }
+        let root = self.open(name);
         self.astral |= text.chars().any(|character| character.len_utf16() == 2);
         let mut updates = Vec::new();
         let mut at = index;
@@ -145,11 +146,12 @@ impl Documents {
 
     /// Deletes `len` units from `index` on.
     pub(crate) fn delete(&mut self, name: &str, index: u32, len: u32) -> Result<Vec<Vec<u8>>, EditError> {
-        let root = self.writable(name)?;
+        check_name(name)?;
         self.check_range(name, index, len)?;
         if len == 0 {
             return Ok(Vec::new());
         }
+        let root = self.open(name);
         let mut txn = self.doc.transact_mut();
         root.remove_range(&mut txn, index, len);
         Ok(vec![txn.encode_update_v1()])
@@ -164,21 +166,15 @@ impl Documents {
         attributes: &Attributes,
     ) -> Result<Vec<Vec<u8>>, EditError> {
         check_attributes(Some(attributes))?;
-        let root = self.writable(name)?;
+        check_name(name)?;
         self.check_range(name, index, len)?;
         if len == 0 || attributes.is_empty() {
             return Ok(Vec::new());
         }
+        let root = self.open(name);
         let mut txn = self.doc.transact_mut();
         root.format(&mut txn, index, len, to_attrs(attributes));
         Ok(vec![txn.encode_update_v1()])
-    }
-
-    fn writable(&mut self, name: &str) -> Result<TextRef, EditError> {
-        if name.is_empty() || name.len() > MAX_NAME_BYTES {
-            return Err(EditError::BadName);
-        }
-        Ok(self.open(name))
     }
 
     /// The root text of that name, observed from now on.
@@ -219,6 +215,10 @@ impl Documents {
         }
         if at > value { Err(EditError::SplitsCharacter { field, value }) } else { Ok(()) }
     }
+}
+
+fn check_name(name: &str) -> Result<(), EditError> {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES { Err(EditError::BadName) } else { Ok(()) }
 }
 
 fn check_attributes(attributes: Option<&Attributes>) -> Result<(), EditError> {

@@ -34,7 +34,14 @@ pub(crate) struct Verdict {
 pub(crate) fn judge(log: &Log, op: &Op) -> Verdict {
     let header = &op.header;
     let before = log.clock_after(header.writer, header.seq - 1);
-    let kept = Verdict { void: None, clock: before, low_surrogates: Vec::new(), types: Vec::new(), roots: BTreeSet::new(), apply: false };
+    let kept = Verdict {
+        void: None,
+        clock: before,
+        low_surrogates: Vec::new(),
+        types: Vec::new(),
+        roots: BTreeSet::new(),
+        apply: false,
+    };
     let Some(payload) = op.payload.as_deref() else {
         return Verdict { void: Some(Refusal::ClockAhead), ..kept };
     };

@@ -227,7 +227,6 @@ impl Log {
     pub(crate) fn splits_surrogates(&self, client: u64, clock: u64) -> bool {
         self.low_surrogates.contains(&(client, clock))
     }
-
 }
 
 impl OpSource for Log {

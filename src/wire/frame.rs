@@ -9,7 +9,8 @@ use super::{
 use crate::base::{
     AuthorId, Hash, NodeId, OpId, Refusal, RoomId, Seq, Signature, WallTime, WriterId,
     limits::{
-        MAX_EXTENSION_BYTES, MAX_FRAME_BYTES, MAX_INTRODUCED, MAX_MEMBERS_FRAME, MAX_NODE_ID_BYTES, MAX_TOKEN_BYTES, VECTOR_FRAME_ENTRIES,
+        MAX_EXTENSION_BYTES, MAX_FRAME_BYTES, MAX_INTRODUCED, MAX_MEMBERS_FRAME, MAX_NODE_ID_BYTES, MAX_TOKEN_BYTES,
+        VECTOR_FRAME_ENTRIES,
     },
 };
 
