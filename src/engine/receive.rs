@@ -11,6 +11,9 @@ use crate::{
 impl Engine {
     pub(super) fn on_frame(&mut self, now: Timestamp, link: LinkId, bytes: &[u8]) -> Result<(), Refusal> {
         self.stats.frames_received += 1;
+        if self.gossip.has_given_up(link) {
+            return Ok(());
+        }
         let frame = match Frame::decode(bytes) {
             Ok(frame) => frame,
             Err(WireError::TooLarge { what: "frame", .. }) => return self.drop_link(link, Refusal::FrameTooLarge),
@@ -102,14 +105,23 @@ impl Engine {
     }
 
     fn on_items(&mut self, now: Timestamp, link: LinkId, items: Vec<Item>) -> Result<(), Refusal> {
+        let mut result = Ok(());
         for item in items {
-            match item {
-                Item::Introduce { index, writer, author } => self.gossip.on_introduce(link, index, writer, author),
-                Item::Full(op) => self.on_op(now, link, *op, true)?,
-                Item::Compact(compact) => self.on_compact(now, link, compact)?,
+            let taken = match item {
+                Item::Introduce { index, writer, author } => {
+                    self.gossip.on_introduce(link, index, writer, author);
+                    Ok(())
+                }
+                Item::Full(op) => self.on_op(now, link, *op, true),
+                Item::Compact(compact) => self.on_compact(now, link, compact),
+            };
+            // One operation that is refused costs only itself, unless it ends the session.
+            result = result.and(taken);
+            if self.gossip.has_given_up(link) {
+                break;
             }
         }
-        Ok(())
+        result
     }
 
     fn on_compact(&mut self, now: Timestamp, link: LinkId, compact: CompactOp) -> Result<(), Refusal> {

@@ -113,7 +113,21 @@ impl Gossip {
     /// Tells the peer why and gives the link up.
     pub fn refuse(&mut self, link: LinkId, reason: Refusal) {
         self.send(link, &Frame::Close { reason });
-        self.out.push_back(Output::Drop { link, reason });
+        self.give_up(link, reason);
+    }
+
+    /// Whether the driver was told to end the session.
+    #[must_use]
+    pub fn has_given_up(&self, link: LinkId) -> bool {
+        self.links.get(&link).is_some_and(|session| session.given_up)
+    }
+
+    /// Once a link: what a peer keeps sending until its stream is closed is no further reason.
+    fn give_up(&mut self, link: LinkId, reason: Refusal) {
+        if let Some(session) = self.links.get_mut(&link).filter(|session| !session.given_up) {
+            session.given_up = true;
+            self.out.push_back(Output::Drop { link, reason });
+        }
     }
 
     /// Bytes of a link's frames were written: there is room for more.
@@ -330,10 +344,10 @@ impl Gossip {
     }
 
     fn send_bytes(&mut self, link: LinkId, frame: Vec<u8>) {
-        let Some(session) = self.links.get_mut(&link) else { return };
+        let Some(session) = self.links.get_mut(&link).filter(|session| !session.given_up) else { return };
         session.in_flight += frame.len();
         if session.in_flight > LINK_QUEUE_BYTES {
-            self.out.push_back(Output::Drop { link, reason: Refusal::SlowPeer });
+            self.give_up(link, Refusal::SlowPeer);
         } else {
             self.out.push_back(Output::Send { link, frame });
         }
@@ -348,7 +362,8 @@ impl Gossip {
     }
 
     fn flush_link(&mut self, now: Timestamp, link: LinkId, log: &dyn OpSource) {
-        let Some(session) = self.links.get_mut(&link).filter(|session| session.hello.is_some()) else { return };
+        let open = |session: &&mut Session| session.hello.is_some() && !session.given_up;
+        let Some(session) = self.links.get_mut(&link).filter(open) else { return };
         for frame in session.due_acks(now) {
             self.send(link, &frame);
         }

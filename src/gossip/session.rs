@@ -55,6 +55,8 @@ pub(crate) struct Session {
     pub(crate) peer_done: bool,
     /// Bytes handed to the driver and not yet written.
     pub(crate) in_flight: usize,
+    /// The driver was told to end it: nothing more is said or heard here.
+    pub(crate) given_up: bool,
     /// Marks owed: received (after a delay), persisted (at once).
     received_owed: BTreeMap<WriterId, Seq>,
     received_deadline: Option<Timestamp>,
@@ -86,6 +88,7 @@ impl Session {
             done_owed: None,
             peer_done: false,
             in_flight: 0,
+            given_up: false,
             received_owed: BTreeMap::new(),
             received_deadline: None,
             persisted_owed: BTreeMap::new(),
