@@ -230,11 +230,32 @@ impl Engine {
         self.push_event(Event::Equivocation { author, writer: id.writer });
         if rebuilt {
             self.journal.rebuilt(&self.replica);
+            self.reissue_what_fell_with_the_branch();
             self.gossip.on_rebuilt(id.writer, self.replica.log());
         } else {
             self.journal.proven(self.replica.proofs());
             // Whoever sent the losing one must learn of the one that counts.
             self.gossip.resend(link, id.writer, self.replica.log());
+        }
+    }
+
+    /// Own edits that leaned on the losing branch have no effect in the rebuilt room. They are issued again before any
+    /// further edit, which would take their place in the writer's Yjs clock.
+    fn reissue_what_fell_with_the_branch(&mut self) {
+        let (writer, author) = (self.replica.writer(), self.replica.signer().author());
+        let own = self.replica.voids_of(author).filter(|(id, _)| id.writer == writer);
+        let fallen: Vec<Seq> = own.map(|(id, _)| id.seq).collect();
+        for seq in fallen {
+            self.plan_reissue(seq);
+        }
+    }
+
+    fn plan_reissue(&mut self, seq: Seq) {
+        if self.voided.insert(seq) {
+            self.to_reissue.insert(seq);
+            if !self.unsafe_issues.values().any(|latest| *latest == seq) {
+                self.unsafe_issues.insert(seq, seq);
+            }
         }
     }
 
@@ -277,12 +298,7 @@ impl Engine {
             Refusal::ClockAhead => {
                 self.wall.follow(now, refused.wall);
                 self.replica.reset_clock();
-                if self.voided.insert(seq) {
-                    self.to_reissue.insert(seq);
-                    if !self.unsafe_issues.values().any(|latest| *latest == seq) {
-                        self.unsafe_issues.insert(seq, seq);
-                    }
-                }
+                self.plan_reissue(seq);
             }
             // The peer will ask for what it missed.
             Refusal::WaitingFull | Refusal::OutOfOrder | Refusal::Replayed | Refusal::UntrustedVoid => {}

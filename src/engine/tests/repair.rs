@@ -108,3 +108,87 @@ fn v2_only_the_backend_s_word_makes_an_author_issue_again() {
     }
     assert_eq!(engine.stats().reissues, 0);
 }
+
+// ---- equivocation ----
+
+/// Two first operations of one writer; the one that counts inserts `short`, the other `long`.
+fn fork(short: &str, long: &str) -> (Op, Op) {
+    let first = |text: &str, at: u64| {
+        let mut engine = engine(2, 1);
+        engine.insert(Timestamp(at), "n", 0, text, None).unwrap();
+        engine.replica().log().at(0).unwrap().clone()
+    };
+    let loser = first(long, 0);
+    let winner = (0..).map(|at| first(short, at)).find(|op| op.header.hash() < loser.header.hash());
+    (winner.unwrap(), loser)
+}
+
+fn whole(op: &Op) -> Frame {
+    Frame::Ops(vec![Item::Full(Box::new(op.clone()))])
+}
+
+#[test]
+fn q5_an_honest_edit_on_the_losing_branch_is_issued_again_at_once() {
+    let (winner, loser) = fork("xyz", "abc");
+    let mut engine = with_puppet(1, true, true);
+    say(&mut engine, Timestamp(5), &whole(&loser));
+    engine.insert(Timestamp(6), "n", 3, " mine", None).unwrap();
+    assert_eq!(engine.replica().text("n"), "abc mine");
+    say(&mut engine, Timestamp(7), &whole(&winner));
+    assert_eq!((engine.replica().text("n").as_str(), engine.stats().reissues), ("xyz mine", 1));
+    engine.insert(Timestamp(100), "n", 8, "!", None).unwrap();
+    let mut other = with_puppet(3, true, true);
+    // Proof first, then the log: as a newcomer gets it.
+    say(&mut other, Timestamp(5), &whole(&loser));
+    let log = engine.replica().log();
+    for at in 0..log.len() {
+        say(&mut other, Timestamp(6), &whole(log.at(at).unwrap()));
+    }
+    assert_eq!(other.replica().text("n"), "xyz mine!");
+    assert_eq!(other.replica().state_hash(), engine.replica().state_hash());
+}
+
+#[test]
+fn q5_an_edit_whose_ground_is_gone_for_good_is_given_up_and_not_issued_for_ever() {
+    let (winner, loser) = fork("x", "abcdef");
+    let mut engine = with_puppet(1, true, true);
+    say(&mut engine, Timestamp(5), &whole(&loser));
+    engine.insert(Timestamp(6), "n", 6, " mine", None).unwrap();
+    say(&mut engine, Timestamp(7), &whole(&winner));
+    let writer = engine.replica().writer();
+    for at in 0..5 {
+        let head = engine.replica().log().head(writer);
+        let id = OpId { writer, seq: head };
+        let refused = Refused { id, reason: Refusal::OriginBeyondDeps, wall: WALL };
+        say(&mut engine, Timestamp(8 + at), &Frame::Refused(refused));
+    }
+    assert_eq!(engine.stats().reissues, 1);
+    let given_up = outputs(&mut engine).into_iter().filter(|output| {
+        matches!(output, Output::Event(Event::Refused { reason: Refusal::OriginBeyondDeps, .. }))
+    });
+    assert_eq!(given_up.count(), 1, "the application is told, once");
+    let marks = vec![Ack { writer: Err(writer), seq: engine.replica().log().head(writer) }];
+    say(&mut engine, Timestamp(20), &Frame::Ack { persisted: true, marks });
+    assert_eq!(engine.pending(), 0);
+}
+
+#[test]
+fn q6_a_newcomer_gets_the_proofs_that_honest_deps_name() {
+    let (winner, loser) = fork("xyz", "abc");
+    let mut world = World::connected(1);
+    let frames = [whole(&loser), whole(&winner)];
+    let link = LinkId(500);
+    world.input(SERVER, Input::LinkUp { link, node: node_id(PUPPET), pinned: false });
+    world.input(SERVER, Input::Frame { link, bytes: puppet_hello(false, Hash::default()).encode() });
+    world.input(SERVER, Input::Frame { link, bytes: frames[0].encode() });
+    world.settle();
+    world.typed(1, " mine");
+    world.input(SERVER, Input::Frame { link, bytes: frames[1].encode() });
+    world.settle();
+    assert_eq!(world.text(1), "xyz mine");
+    // Node 2 is the author who signed twice.
+    world.nodes.extend([Node::new(2), Node::new(3)]);
+    world.connect(3);
+    assert_eq!(world.text(3), "xyz mine");
+    assert_eq!(world.nodes[3].engine.replica().log().digest(), world.nodes[1].engine.replica().log().digest());
+}

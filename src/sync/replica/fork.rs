@@ -15,7 +15,7 @@ use crate::{
         update,
         value::{Attributes, Delta, TextChange},
     },
-    wire::{Dep, Op, OpSource},
+    wire::{Dep, Kind, Op, OpSource},
 };
 
 impl Replica {
@@ -100,7 +100,7 @@ impl Replica {
         let (id, own) = (entry.op.header.id(), entry.op.header.writer == self.author.writer);
         match self.missing(&entry.op) {
             Ok(None) => {
-                let op = own.then(|| entry.op.clone());
+                let op = (own && entry.op.header.kind == Kind::YJS).then(|| entry.op.clone());
                 let delivery = self.place(entry.op, entry.hash, None);
                 // Own operations are not merged when placed (they were applied when made); here they must be.
                 if let Some(op) = op.filter(|_| delivery.void.is_none())

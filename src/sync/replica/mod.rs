@@ -347,7 +347,8 @@ impl Replica {
             if let Some((seq, ..)) = reissued_of(&op).filter(|_| void.is_none()) {
                 self.log.settle_void(OpId { seq, ..id });
             }
-            if apply && id.writer != self.author.writer {
+            // Own edits are in the documents since they were made, but for those that a rebuild left out.
+            if apply && (id.writer != self.author.writer || op.header.kind == Kind::REISSUE) {
                 self.merge(&op, id, &roots, !low_surrogates.is_empty());
             }
             self.log.append(LogEntry { op, hash, void }, clock, &low_surrogates, &types);
