@@ -1,0 +1,8 @@
+//! The hostile acts, by what they attack.
+
+mod clocks;
+mod frames;
+mod identity;
+mod ordering;
+mod payloads;
+mod sessions;
