@@ -21,7 +21,10 @@ const HAS_AUTH: u8 = 2;
 const VOID: u8 = 4;
 const ABSOLUTE_CLOCK: u8 = 8;
 const HAS_KIND: u8 = 16;
-const KNOWN_FLAGS: u8 = 31;
+const HAS_COUNTER: u8 = 32;
+/// Set in the first byte of every compact operation: tells it from other items.
+pub(crate) const COMPACT: u8 = 0x80;
+const KNOWN_FLAGS: u8 = COMPACT | 63;
 
 /// An operation with references still to be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,12 +95,13 @@ impl CompactOp {
             }
             _ => Clock::Absolute(header.hlc),
         };
-        let mut flags = 0;
+        let mut flags = COMPACT;
         flags |= if header.deps.is_empty() { 0 } else { HAS_DEPS };
         flags |= if header.auth.is_some() { HAS_AUTH } else { 0 };
         flags |= if op.payload.is_none() { VOID } else { 0 };
         flags |= if matches!(clock, Clock::Absolute(_)) { ABSOLUTE_CLOCK } else { 0 };
         flags |= if header.kind == Kind::YJS { 0 } else { HAS_KIND };
+        flags |= if matches!(clock, Clock::After(_, counter) if counter > 0) { HAS_COUNTER } else { 0 };
         out.push(flags);
         put_uvarint(out, index_of(header.writer).ok_or(missing)?);
         put_uvarint(out, header.seq);
@@ -112,7 +116,9 @@ impl CompactOp {
             Clock::Absolute(hlc) => out.extend_from_slice(&hlc.0.to_be_bytes()),
             Clock::After(millis, counter) => {
                 put_uvarint(out, millis);
-                put_uvarint(out, u64::from(counter));
+                if counter > 0 {
+                    put_uvarint(out, u64::from(counter));
+                }
             }
         }
         if flags & HAS_KIND != 0 {
@@ -132,7 +138,7 @@ impl CompactOp {
     /// [`WireError`] for malformed bytes.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let flags = reader.u8()?;
-        if flags & !KNOWN_FLAGS != 0 {
+        if flags & !KNOWN_FLAGS != 0 || flags & COMPACT == 0 {
             return Err(WireError::Unknown { what: "operation flags", value: u64::from(flags) });
         }
         let writer = reader.uvarint()?;
@@ -142,7 +148,7 @@ impl CompactOp {
             Clock::Absolute(reader.hlc()?)
         } else {
             let millis = reader.uvarint()?;
-            let counter = reader.uvarint()?;
+            let counter = if flags & HAS_COUNTER == 0 { 0 } else { reader.uvarint()? };
             Clock::After(millis, u16::try_from(counter).map_err(|_| WireError::NotCanonical("clock counter"))?)
         };
         let kind = if flags & HAS_KIND == 0 { Kind::YJS } else { Kind(reader.u8()?) };

@@ -3,7 +3,7 @@
 
 use super::{
     codec::{Reader, WireError, put_uvarint},
-    compact::{CompactOp, WriterIndex},
+    compact::{COMPACT, CompactOp, WriterIndex},
     op::Op,
 };
 use crate::base::{
@@ -17,7 +17,8 @@ use crate::base::{
 const HELLO: u8 = 1;
 const VECTOR: u8 = 2;
 const OPS: u8 = 3;
-const ACK: u8 = 4;
+const RECEIVED: u8 = 4;
+const PERSISTED: u8 = 11;
 const REFUSED: u8 = 5;
 const WANT: u8 = 6;
 const DIGEST: u8 = 7;
@@ -29,7 +30,6 @@ const SKIPPABLE: u8 = 0x80;
 
 const ITEM_INTRODUCE: u8 = 0;
 const ITEM_FULL: u8 = 1;
-const ITEM_COMPACT: u8 = 2;
 
 /// The first frame of each side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,7 +196,7 @@ impl Frame {
                 }
             }
             Self::Ack { persisted, marks } => {
-                out.extend_from_slice(&[ACK, u8::from(*persisted)]);
+                out.push(if *persisted { PERSISTED } else { RECEIVED });
                 for mark in marks {
                     match mark.writer {
                         Ok(index) => put_uvarint(&mut out, index + 1),
@@ -265,7 +265,6 @@ impl Frame {
         index_of: impl Fn(WriterId) -> Option<WriterIndex>,
     ) -> Result<(), WireError> {
         let start = out.len();
-        out.push(ITEM_COMPACT);
         let result = CompactOp::encode(op, previous, index_of, out);
         if result.is_err() {
             out.truncate(start);
@@ -286,7 +285,8 @@ impl Frame {
             HELLO => Self::Hello(read_hello(&mut reader)?),
             VECTOR => read_vector(&mut reader)?,
             OPS => read_ops(&mut reader)?,
-            ACK => read_ack(&mut reader)?,
+            RECEIVED => read_ack(&mut reader, false)?,
+            PERSISTED => read_ack(&mut reader, true)?,
             REFUSED => {
                 let reason = read_refusal(&mut reader)?;
                 let id = OpId { writer: reader.writer()?, seq: reader.uvarint()? };
@@ -376,6 +376,10 @@ fn read_ops(reader: &mut Reader<'_>) -> Result<Frame, WireError> {
     // No item is shorter than 42 bytes, so the frame's size bounds their number.
     let mut items = Vec::new();
     while !reader.is_empty() {
+        if reader.peek().is_some_and(|first| first & COMPACT != 0) {
+            items.push(Item::Compact(CompactOp::decode(reader)?));
+            continue;
+        }
         items.push(match reader.u8()? {
             ITEM_INTRODUCE => Item::Introduce {
                 index: reader.length("writer index", MAX_INTRODUCED)? as u64,
@@ -383,15 +387,13 @@ fn read_ops(reader: &mut Reader<'_>) -> Result<Frame, WireError> {
                 author: reader.author()?,
             },
             ITEM_FULL => Item::Full(Box::new(Op::decode(reader.byte_string("operation", MAX_FRAME_BYTES)?)?)),
-            ITEM_COMPACT => Item::Compact(CompactOp::decode(reader)?),
             value => return Err(WireError::Unknown { what: "item", value: u64::from(value) }),
         });
     }
     Ok(Frame::Ops(items))
 }
 
-fn read_ack(reader: &mut Reader<'_>) -> Result<Frame, WireError> {
-    let persisted = read_flag(reader, "ack flag")?;
+fn read_ack(reader: &mut Reader<'_>, persisted: bool) -> Result<Frame, WireError> {
     let mut marks = Vec::with_capacity(reader.remaining() / 2);
     while !reader.is_empty() {
         let writer = match reader.length("writer index", MAX_INTRODUCED + 1)? {
