@@ -109,8 +109,9 @@ pub const MAX_MEMBERS_FRAME: usize = 256;
 pub const MAX_MEMBERS: usize = 1_024;
 /// Sessions of one room. More: the newcomer is told `TOO_MANY_SESSIONS`.
 pub const MAX_LINKS: usize = 4_096;
-/// How long a *received* acknowledgement waits for the *persisted* one that makes it superfluous.
-pub const ACK_DELAY_MS: u64 = 50;
+/// How long a *received* acknowledgement waits, for others to go with it or for the *persisted* one that makes it
+/// superfluous. Nobody waits for it: it saves a reader of slow typing a frame a character.
+pub const ACK_DELAY_MS: u64 = 300;
 /// Members' changes are told together after this long.
 pub const MEMBERS_DELAY_MS: u64 = 50;
 /// The digest is repeated after this long without traffic, to find what was lost.
