@@ -133,8 +133,10 @@ async fn q2_an_equivocation_under_honest_edits_costs_nobody_but_its_author() {
     let (winner, loser) = if one.header.hash() < two.header.hash() { (one, two) } else { (two, one) };
     session.say(&full(&[&loser])).await;
     text_with(&rig, 1).await;
-    // The witness has seen the loser, and its next edit says so.
-    crate::rig::type_at_end(&rig.witness, " deep");
+    // The witness has seen the loser, and types right behind it.
+    let text = rig.witness.read(|engine| engine.replica().text("n"));
+    let at = 1 + text.find(['1', '2']).unwrap() as u32;
+    rig.witness.with(|engine, now| engine.insert(now, "n", at, " deep", None).unwrap());
     crate::rig::saved(&rig.witness).await;
     session.say(&full(&[&winner])).await;
     rig.counted(&[("equivocation", 1)]).await;
