@@ -58,7 +58,8 @@ impl Rig {
 
     /// Waits until exactly these refusals were counted, under these reasons and no others.
     pub(crate) async fn counted(&self, expected: &[(&str, u64)]) {
-        let expected: BTreeMap<String, u64> = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let expected: BTreeMap<String, u64> =
+            expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         let mut seen = BTreeMap::new();
         for _ in 0..400 {
             seen = self.server.refused();
@@ -92,7 +93,8 @@ impl Rig {
         let text = format!("{before} and well");
         assert_eq!(late.read(|engine| engine.replica().text("n")), text);
         assert_eq!(self.witness.read(|engine| engine.replica().text("n")), text);
-        let state = |client: &Client| client.read(|engine| (engine.replica().state_hash(), engine.stats().apply_failures));
+        let state =
+            |client: &Client| client.read(|engine| (engine.replica().state_hash(), engine.stats().apply_failures));
         assert_eq!(state(&late), state(&self.witness));
         assert_eq!(state(&late).1, 0, "the document refused what had been inspected");
         self.counted(counted).await;
@@ -105,7 +107,9 @@ impl Rig {
         let author = peersync::base::Signer::author(&self.forger.signer);
         soon("the report", async {
             loop {
-                if let ClientEvent::Room(Event::Equivocation { author: reported, writer }) = self.witness.next_event().await {
+                if let ClientEvent::Room(Event::Equivocation { author: reported, writer }) =
+                    self.witness.next_event().await
+                {
                     assert_eq!((reported, writer), (author, self.forger.writer));
                     return;
                 }

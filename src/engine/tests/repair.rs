@@ -163,9 +163,9 @@ fn q5_an_edit_whose_ground_is_gone_for_good_is_given_up_and_not_issued_for_ever(
         say(&mut engine, Timestamp(8 + at), &Frame::Refused(refused));
     }
     assert_eq!(engine.stats().reissues, 1);
-    let given_up = outputs(&mut engine).into_iter().filter(|output| {
-        matches!(output, Output::Event(Event::Refused { reason: Refusal::OriginBeyondDeps, .. }))
-    });
+    let given_up = outputs(&mut engine)
+        .into_iter()
+        .filter(|output| matches!(output, Output::Event(Event::Refused { reason: Refusal::OriginBeyondDeps, .. })));
     assert_eq!(given_up.count(), 1, "the application is told, once");
     let marks = vec![Ack { writer: Err(writer), seq: engine.replica().log().head(writer) }];
     say(&mut engine, Timestamp(20), &Frame::Ack { persisted: true, marks });

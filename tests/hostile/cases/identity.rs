@@ -59,11 +59,7 @@ async fn s2_a_hello_with_another_node_s_binding_ends_the_session() {
     let elsewhere = RoomId::open("elsewhere");
     let other_room = rig.forger.signer.sign(&Hello::binding(elsewhere, &NodeId(rig.hostile.node.to_bytes())));
     let claimed = Hello { author: rig.witness.author(), ..honest.clone() };
-    for hello in [
-        Hello { binding: stolen, ..honest.clone() },
-        Hello { binding: other_room, ..honest },
-        claimed,
-    ] {
+    for hello in [Hello { binding: stolen, ..honest.clone() }, Hello { binding: other_room, ..honest }, claimed] {
         let mut session = rig.hostile.open().await;
         session.say(&Frame::Hello(hello)).await;
         assert_eq!(session.hear_end().await, Some(Refusal::WrongAuthor));

@@ -1,9 +1,12 @@
 //! Yjs updates that reach for what is not theirs. Each keeps its place in the log, without effect anywhere.
 
-use peersync::{base::Refusal, wire::{Header, Kind}};
+use peersync::{
+    base::Refusal,
+    wire::{Header, Kind},
+};
 
 use crate::{
-    ops::{Forger, dep, deletion, full, insertion, insertion_after, one_struct},
+    ops::{Forger, deletion, dep, full, insertion, insertion_after, one_struct},
     rig::{Rig, Victim},
 };
 
