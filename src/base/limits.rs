@@ -49,6 +49,13 @@ pub const STORE_GROUP_MAX: usize = 1024;
 pub const STORE_GROUP_BYTES: usize = 8 << 20;
 /// Pages of the server's store held in memory, bytes (redb's own default is 1 GiB). Full: the least used go.
 pub const STORE_CACHE_BYTES: usize = 64 << 20;
+/// Records of one batch given to the store. More: the next batch.
+pub const PERSIST_BATCH_RECORDS: usize = 512;
+/// After a failed commit, the store is tried again after this long.
+pub const PERSIST_RETRY_MS: u64 = 1_000;
+/// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
+/// Larger: opened at once, and damage is only found where it is met.
+pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
 
 // ---- rooms and logs ----
 
@@ -86,6 +93,8 @@ pub const COALESCE_MS: u64 = 10;
 pub const COALESCE_BYTES: usize = 16 << 10;
 /// A backend voids an operation whose kind is merged by clock when its stamp is this far ahead. Text never is.
 pub const MAX_CLOCK_AHEAD_MS: u64 = 5 * 60 * 1_000;
+/// Marks of one edit, bytes, roughly. More: the edit is refused.
+pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
 
 // ---- sessions ----
 
@@ -122,6 +131,14 @@ pub const WANT_RETRY_MS: u64 = 2_000;
 pub const HELLO_TIMEOUT_MS: u64 = 10_000;
 /// Events that the application has not fetched. Full: text events are folded into one reset per document.
 pub const MAX_EVENTS: usize = 16_384;
+/// Bytes queued on a link, control frames included, before the peer counts as not reading and is dropped.
+pub const LINK_QUEUE_BYTES: usize = 4 * LINK_WINDOW_BYTES;
+/// A vector is answered with the own one unless that was sent this recently.
+pub const VECTOR_REPLY_MS: u64 = 1_000;
+/// Writers whose missing operations are asked for at once on one link. More wait for the digest.
+pub const MAX_WANTS: usize = 1_024;
+/// Voided operations that an author is told of again when it comes back.
+pub const MAX_VOIDS_TOLD: usize = 1_024;
 
 // ---- reconnecting ----
 
@@ -137,25 +154,6 @@ pub const BACKOFF_RESET_MS: u64 = 60_000;
 pub const PING_INTERVAL_MS: u64 = 3_000;
 /// See [`PING_INTERVAL_MS`].
 pub const PING_TIMEOUT_MS: u64 = 2_000;
-/// Marks of one edit, bytes, roughly. More: the edit is refused.
-pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
-/// Bytes queued on a link, control frames included, before the peer counts as not reading and is dropped.
-pub const LINK_QUEUE_BYTES: usize = 4 * LINK_WINDOW_BYTES;
-/// A vector is answered with the own one unless that was sent this recently.
-pub const VECTOR_REPLY_MS: u64 = 1_000;
-/// Writers whose missing operations are asked for at once on one link. More wait for the digest.
-pub const MAX_WANTS: usize = 1_024;
-/// Records of one batch given to the store. More: the next batch.
-pub const PERSIST_BATCH_RECORDS: usize = 512;
-/// After a failed commit, the store is tried again after this long.
-pub const PERSIST_RETRY_MS: u64 = 1_000;
-/// Voided operations that an author is told of again when it comes back.
-pub const MAX_VOIDS_TOLD: usize = 1_024;
-// ---- storage ----
-
-/// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
-/// Larger: opened at once, and damage is only found where it is met.
-pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
 
 // ---- the node ----
 
