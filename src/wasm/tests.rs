@@ -489,10 +489,10 @@ async fn a_dead_port_is_told_and_dialed_again_until_closed() {
 
     opened.wait_for("c.close()").await;
     assert_eq!(opened.get("c.status()"), r#""closed""#);
-    assert_eq!(
-        opened.events("status"),
-        r#"[{"type":"status","status":"connecting"},{"type":"status","status":"closed"}]"#
-    );
+    // Dialing and waiting in turn, then closed, whichever it was doing.
+    let said = "log.filter(({ type }) => type === 'status').map(({ status }) => status).join(' ')";
+    let in_turn = "/^(connecting disconnected ){2,}(connecting )?(disconnected )?closed$/";
+    assert_eq!(opened.get(&format!("{in_turn}.test({said})")), "true");
     let told = opened.get("log.length");
     opened.run("[c.connect(), c.wake()]").unwrap();
     opened.wait_for("c.close()").await;
