@@ -30,7 +30,6 @@ pub struct Report {
     pub partitions: u64,
     pub restarts: u64,
     pub store_failures: u64,
-    pub reissued: u64,
     pub trace: Vec<u8>,
 }
 
@@ -44,7 +43,6 @@ impl Report {
         self.partitions += other.partitions;
         self.restarts += other.restarts;
         self.store_failures += other.store_failures;
-        self.reissued += other.reissued;
     }
 }
 
@@ -449,7 +447,6 @@ impl World {
                 assert_eq!(engine.pending(), 0, "seed {seed}: node {index} still has unacknowledged edits");
                 assert!(engine.is_synced(), "seed {seed}: node {index} ({:?})", node.author);
             }
-            self.report.reissued += engine.stats().reissues;
         }
         assert!(self.nodes[0].engine.is_saved(), "seed {seed}: the backend has not stored everything");
         let typed = self.nodes.iter().flat_map(|node| node.typed.iter().map(|(_, token)| token));
