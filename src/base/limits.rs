@@ -96,6 +96,9 @@ pub const MAX_CLOCK_AHEAD_MS: u64 = 5 * 60 * 1_000;
 /// Marks of one edit, bytes, roughly. More: the edit is refused.
 pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
 
+/// How deep arrays and objects nest in a record's field or in presence. Deeper: refused, or the operation is void.
+pub const MAX_VALUE_DEPTH: usize = 16;
+
 // ---- sessions ----
 
 /// Bytes handed to a link and not yet written. Full: the link's cursor waits; nothing is queued, the log has it.

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{AuthorId, LinkId, NodeId, OpId, Refusal, Seq, WallTime, WriterId},
-    sync::TextChange,
+    sync::Change,
 };
 
 /// Whose doing a change was.
@@ -28,10 +28,10 @@ pub enum Durability {
 /// Something the application may want to know. In order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A text changed.
-    Text {
+    /// A document or a collection changed.
+    Change {
         /// How.
-        change: TextChange,
+        change: Change,
         /// By whom, in kind.
         origin: Origin,
         /// By whom; none after a room was rebuilt.

@@ -18,7 +18,10 @@ pub use stats::{Counter, NodeStats};
 /// What bindings need of the cores, so that they depend on this module alone.
 pub use crate::{
     engine::{Durability, Engine, Envelope, EnvelopeOperation, Event, Origin, Stats as RoomStats, envelopes},
-    sync::{Attributes, Delta, EditError, Value},
+    sync::{
+        Attributes, Change, Delta, EditError, Fields, ListChange, ListDelta, MapChange, RecordChange, RecordsChange,
+        TextChange, Value,
+    },
 };
 
 use std::{

@@ -13,7 +13,7 @@ use yrs::{
     updates::decoder::Decode,
 };
 
-use super::value::{Attributes, Delta, TextChange, from_attrs, from_delta, inserted, to_attrs, weight};
+use super::value::{Attributes, Change, Delta, TextChange, from_attrs, from_delta, inserted, to_attrs, weight};
 use crate::base::limits::{EDIT_CHUNK_UNITS, MAX_ATTRIBUTE_BYTES, MAX_NAME_BYTES, MAX_YJS_CLOCK};
 
 /// Why a local edit cannot be made. Nothing has changed.
@@ -57,7 +57,7 @@ pub enum EditError {
     NotAnEditor,
 }
 
-type Changes = Arc<Mutex<Vec<TextChange>>>;
+type Changes = Arc<Mutex<Vec<Change>>>;
 
 /// A replica's documents.
 pub(crate) struct Documents {
@@ -90,7 +90,7 @@ impl Documents {
     }
 
     /// What changed since the last call, in order.
-    pub(crate) fn take_changes(&mut self) -> Vec<TextChange> {
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -186,7 +186,7 @@ impl Documents {
         let (changes, document) = (Arc::clone(&self.changes), name.to_owned());
         text.observe("peersync", move |txn, event| {
             let delta = event.delta(txn).iter().map(from_delta).collect();
-            let change = TextChange { document: document.clone(), delta };
+            let change = Change::Text(TextChange { document: document.clone(), delta });
             changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
         });
         self.texts.insert(name.to_owned(), text.clone());
@@ -312,7 +312,7 @@ mod tests {
             Delta::Retain { len: 1, attributes: Attributes::new() },
             Delta::Retain { len: 2, attributes: bold.clone() },
         ];
-        assert_eq!(changes, vec![TextChange { document: "n".into(), delta: expected }]);
+        assert_eq!(changes, vec![Change::Text(TextChange { document: "n".into(), delta: expected })]);
         assert_eq!(documents.text_delta("n").len(), 3);
     }
 }

@@ -10,4 +10,8 @@ mod value;
 
 pub use document::EditError;
 pub use replica::{Delivery, Outcome, Policy, Replica};
-pub use value::{Attributes, Delta, TextChange, Value};
+pub use value::{
+    Attributes, Change, Delta, Fields, ListChange, ListDelta, MapChange, RecordChange, RecordsChange, TextChange,
+};
+
+pub use crate::wire::Value;

@@ -4,22 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use yrs::{Any, Number, Out, types::Attrs};
 
-/// A JSON value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// `null`.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A finite number.
-    Number(f64),
-    /// A string.
-    String(String),
-    /// An array.
-    Array(Vec<Self>),
-    /// An object, keys ascending.
-    Object(BTreeMap<String, Self>),
-}
+use crate::wire::Value;
 
 /// Marks of a piece of text; `Null` removes one.
 pub type Attributes = BTreeMap<String, Value>;
@@ -62,6 +47,93 @@ pub struct TextChange {
     pub document: String,
     /// What changed, from its start.
     pub delta: Vec<Delta>,
+}
+
+/// How one map changed in one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapChange {
+    /// The map's name.
+    pub map: String,
+    /// New values by key; `None`: the key is gone.
+    pub entries: BTreeMap<String, Option<Value>>,
+}
+
+/// One step of a list change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ListDelta {
+    /// Goes on over so many items.
+    Retain(u32),
+    /// Inserts items.
+    Insert(Vec<Value>),
+    /// Deletes so many items.
+    Delete(u32),
+}
+
+/// How one list changed in one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListChange {
+    /// The list's name.
+    pub list: String,
+    /// What changed, from its start.
+    pub delta: Vec<ListDelta>,
+}
+
+/// What happened to one record. Applied in order to the state before, changes give the state after.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordChange {
+    /// It appeared.
+    Insert {
+        /// Its id.
+        id: String,
+        /// Its fields.
+        fields: Fields,
+        /// The record that follows it; none: it is the last.
+        before: Option<String>,
+    },
+    /// Fields changed.
+    Update {
+        /// Its id.
+        id: String,
+        /// New values; `None`: the field is gone.
+        fields: BTreeMap<String, Option<Value>>,
+    },
+    /// It stands elsewhere.
+    Move {
+        /// Its id.
+        id: String,
+        /// The record that follows it now; none: it is the last.
+        before: Option<String>,
+    },
+    /// It is gone.
+    Delete {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// How one collection changed in one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordsChange {
+    /// The collection's name.
+    pub collection: String,
+    /// What happened, in order.
+    pub changes: Vec<RecordChange>,
+}
+
+/// Fields of a record.
+pub type Fields = BTreeMap<String, Value>;
+
+/// How the room changed in one step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A text.
+    Text(TextChange),
+    /// A map.
+    Map(MapChange),
+    /// A list.
+    List(ListChange),
+    /// A collection of records.
+    Records(RecordsChange),
 }
 
 pub(crate) fn from_attrs(attrs: Option<&Attrs>) -> Attributes {

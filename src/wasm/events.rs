@@ -7,8 +7,8 @@ use super::convert::{delta, set};
 use crate::{
     base::{OpId, Refusal, WallTime},
     node::{
-        Client, ClientEvent, Durability, Envelope, EnvelopeOperation, Event, Origin, Status, author_name, envelopes,
-        node_name, wall_time,
+        Change, Client, ClientEvent, Durability, Envelope, EnvelopeOperation, Event, Origin, Status, author_name,
+        envelopes, node_name, wall_time,
     },
 };
 
@@ -38,7 +38,7 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
             out
         }
         Event::Lagged => vec![snapshot(client)],
-        Event::Text { .. } => text(event, *told_snapshot),
+        Event::Change { .. } => change(event, *told_snapshot),
         Event::Pending(pending) => vec![make("pending", |out| set(out, "pending", pending as f64))],
         Event::Acked { seq, durability, by } => vec![make("ack", |out| {
             set(out, "seq", seq as f64);
@@ -63,8 +63,8 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
     }
 }
 
-fn text(event: Event, told_snapshot: bool) -> Vec<JsValue> {
-    let Event::Text { change, origin, author, id, at } = event else { return Vec::new() };
+fn change(event: Event, told_snapshot: bool) -> Vec<JsValue> {
+    let Event::Change { change: Change::Text(change), origin, author, id, at } = event else { return Vec::new() };
     let author = author.map(author_name).unwrap_or_default();
     let id = id.map(op_name).unwrap_or_default();
     let mut out = vec![make("text", |out| {

@@ -12,8 +12,8 @@ use crate::{
     base::{
         AuthorId, Ed25519, Hash, Hlc, hash,
         limits::{
-            ACK_DELAY_MS, COALESCE_BYTES, HELLO_TIMEOUT_MS, LINK_QUEUE_BYTES, LINK_WINDOW_BYTES, MEMBERS_DELAY_MS,
-            OPS_FRAME_BYTES, PERSIST_RETRY_MS, WANT_RETRY_MS,
+            ACK_DELAY_MS, COALESCE_BYTES, COALESCE_MS, HELLO_TIMEOUT_MS, LINK_QUEUE_BYTES, LINK_WINDOW_BYTES,
+            MEMBERS_DELAY_MS, OPS_FRAME_BYTES, PERSIST_RETRY_MS, WANT_RETRY_MS,
         },
     },
     wire::{Ack, Frame, Header, Item, Kind, Member, Op, Refused, Want},

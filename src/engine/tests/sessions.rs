@@ -84,7 +84,7 @@ fn s7_synced_is_told_after_the_text_and_taken_back_with_the_connection() {
     late.connect(2);
     late.cut(2);
     let told = late.nodes[2].events.iter().filter_map(|event| match event {
-        Event::Text { .. } => Some("text"),
+        Event::Change { .. } => Some("text"),
         Event::Synced(true) => Some("synced"),
         Event::Synced(false) => Some("not synced"),
         _ => None,

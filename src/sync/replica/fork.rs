@@ -13,7 +13,7 @@ use crate::{
         document::{Documents, splice},
         log::{LogEntry, weight},
         update,
-        value::{Attributes, Delta, TextChange},
+        value::{Attributes, Change, Delta, TextChange},
     },
     wire::{Dep, Kind, Op, OpSource},
 };
@@ -129,7 +129,8 @@ impl Replica {
             let (at, deleted, inserted) = splice(old, &new);
             if deleted > 0 || !inserted.is_empty() {
                 let delta = splice_delta(at, deleted, inserted);
-                self.changes.push_back((TextChange { document: name.clone(), delta }, None));
+                let change = Change::Text(TextChange { document: name.clone(), delta });
+                self.changes.push_back((change, None));
             }
         }
     }

@@ -13,7 +13,7 @@ use super::{
     document::Documents,
     judge::{Verdict, judge},
     log::{Log, LogEntry, weight},
-    value::TextChange,
+    value::Change,
 };
 use crate::{
     base::{
@@ -82,7 +82,7 @@ pub struct Replica {
     /// Local updates not yet in an operation.
     pending: Vec<Vec<u8>>,
     clock: Hlc,
-    changes: VecDeque<(TextChange, Option<OpId>)>,
+    changes: VecDeque<(Change, Option<OpId>)>,
     /// Payloads that passed inspection and that yrs still did not take. Zero, or a bug here.
     apply_failures: u64,
 }

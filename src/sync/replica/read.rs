@@ -3,7 +3,7 @@
 use super::Replica;
 use crate::{
     base::{AuthorId, Hash, OpId, Refusal, WriterId, hash},
-    sync::value::{Delta, TextChange},
+    sync::value::{Change, Delta},
     wire::OpSource,
 };
 
@@ -33,7 +33,7 @@ impl Replica {
     }
 
     /// The next change to show, and the operation it came with (none after a rebuild).
-    pub fn next_change(&mut self) -> Option<(TextChange, Option<OpId>)> {
+    pub fn next_change(&mut self) -> Option<(Change, Option<OpId>)> {
         self.changes.pop_front()
     }
 
