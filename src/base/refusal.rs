@@ -72,4 +72,8 @@ refusals! {
     RoomUnavailable = "room_unavailable",
     /// A reason that this version does not know.
     Unspecified = "unspecified",
+    /// Presence that is no JSON object, or about a node for which the peer may not speak.
+    BadPresence = "bad_presence",
+    /// Presence more often than any display needs; only the newest state is kept.
+    PresenceFlood = "presence_flood",
 }
