@@ -99,6 +99,19 @@ pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
 /// How deep arrays and objects nest in a record's field or in presence. Deeper: refused, or the operation is void.
 pub const MAX_VALUE_DEPTH: usize = 16;
 
+/// Bytes of a record's position. Longer: the operation is void. Own ones are written anew long before.
+pub const MAX_POSITION_BYTES: usize = 128;
+/// A new position longer than this is written anew together with its neighbours'.
+pub const REBALANCE_POSITION_BYTES: usize = 32;
+/// Bytes of a records patch: a payload, less what a reissue puts before it. One edit over it is refused (`TOO_LARGE`).
+pub const MAX_PATCH_BYTES: usize = MAX_PAYLOAD_BYTES - 16;
+/// Edits by one user that follow each other within this time are undone together.
+pub const UNDO_GROUP_MS: u64 = 500;
+/// Undo groups kept, and as many redo groups. More: the oldest is forgotten.
+pub const MAX_UNDO_GROUPS: usize = 200;
+/// Bytes of records kept for undo, roughly; and for redo. More: the oldest groups are forgotten.
+pub const MAX_UNDO_BYTES: usize = 4 << 20;
+
 // ---- sessions ----
 
 /// Bytes handed to a link and not yet written. Full: the link's cursor waits; nothing is queued, the log has it.
@@ -142,6 +155,22 @@ pub const VECTOR_REPLY_MS: u64 = 1_000;
 pub const MAX_WANTS: usize = 1_024;
 /// Voided operations that an author is told of again when it comes back.
 pub const MAX_VOIDS_TOLD: usize = 1_024;
+
+// ---- presence ----
+
+/// A node's encoded state, bytes: a name, a cursor, a drag, not a document. Larger: an error, or malformed.
+pub const MAX_PRESENCE_BYTES: usize = 4 << 10;
+/// Entries of one presence frame; more go in the next.
+pub const MAX_PRESENCE_FRAME: usize = 256;
+/// Presence is told at most this often, so that a cursor looks smooth at 20 Hz. What changes in between is told once.
+pub const PRESENCE_INTERVAL_MS: u64 = 50;
+/// The same while something urgent, such as a drag, is going on: a display's 60 Hz.
+pub const PRESENCE_URGENT_MS: u64 = 16;
+/// What one frame of presence costs a neighbour: twice as many as the interval of a drag needs are taken. More: the
+/// newest state waits for its turn (`presence_flood`).
+pub const PRESENCE_COST_MS: u64 = 8;
+/// So much of [`PRESENCE_COST_MS`] may be spent at once: half a second's worth, when a network stalls and recovers.
+pub const PRESENCE_BURST_MS: u64 = 480;
 
 // ---- reconnecting ----
 

@@ -4,11 +4,13 @@
 mod document;
 mod judge;
 mod log;
+mod records;
 mod replica;
 mod update;
 mod value;
 
 pub use document::EditError;
+pub use records::{DeletePolicy, Place, RecordError, RecordWrite};
 pub use replica::{Delivery, Outcome, Policy, Replica};
 pub use value::{
     Attributes, Change, Delta, Fields, ListChange, ListDelta, MapChange, RecordChange, RecordsChange, TextChange,
