@@ -99,6 +99,8 @@ pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
 /// How deep arrays and objects nest in a record's field or in presence. Deeper: refused, or the operation is void.
 pub const MAX_VALUE_DEPTH: usize = 16;
 
+/// How deep shared types of other Yjs applications nest. yrs walks them by recursion. Deeper: the operation is void.
+pub const MAX_TYPE_DEPTH: usize = 64;
 /// Bytes of a record's position. Longer: the operation is void. Own ones are written anew long before.
 pub const MAX_POSITION_BYTES: usize = 128;
 /// A new position longer than this is written anew together with its neighbours'.

@@ -2,7 +2,7 @@
 //! what changed. One Y.Doc per room; a document's name is its root's name.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,6 +13,7 @@ use yrs::{
     updates::decoder::Decode,
 };
 
+use super::update::{RootKind, UpdateSummary};
 use super::value::{Attributes, Change, Delta, TextChange, from_attrs, from_delta, inserted, to_attrs, weight};
 use crate::base::limits::{EDIT_CHUNK_UNITS, MAX_ATTRIBUTE_BYTES, MAX_NAME_BYTES, MAX_YJS_CLOCK};
 
@@ -55,6 +56,9 @@ pub enum EditError {
     /// This replica only keeps operations and has no documents.
     #[error("this node does not edit")]
     NotAnEditor,
+    /// Presence that is no encoded JSON object.
+    #[error("presence must be an object")]
+    BadPresence,
 }
 
 type Changes = Arc<Mutex<Vec<Change>>>;
@@ -79,12 +83,12 @@ impl Documents {
         Self { doc: Doc::with_options(options), texts: BTreeMap::new(), changes: Changes::default(), astral: false }
     }
 
-    /// Applies an inspected payload. `roots` are the names of the texts it touches.
-    pub(crate) fn apply(&mut self, payload: &[u8], roots: &BTreeSet<String>, astral: bool) -> Result<(), String> {
-        for name in roots {
+    /// Applies an inspected payload.
+    pub(crate) fn apply(&mut self, payload: &[u8], summary: &UpdateSummary) -> Result<(), String> {
+        for (name, _) in summary.roots.iter().filter(|(_, kind)| *kind == RootKind::Text) {
             self.open(name);
         }
-        self.astral |= astral;
+        self.astral |= !summary.low_surrogates.is_empty();
         let update = Update::decode_v1(payload).map_err(|error| error.to_string())?;
         self.doc.transact_mut().apply_update(update).map_err(|error| error.to_string())
     }

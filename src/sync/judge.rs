@@ -1,15 +1,17 @@
 //! Whether an operation's payload takes effect. A pure function of the operation and its causal past, so that every
 //! replica decides alike (SPEC §5).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     log::Log,
+    places::Places,
+    records,
     replica::reissued,
     update::{UpdateSummary, inspect},
 };
 use crate::{
-    base::{Refusal, WriterId, hash},
+    base::{Refusal, WriterId, hash, limits::MAX_TYPE_DEPTH},
     wire::{Header, Kind, Op},
 };
 
@@ -20,53 +22,58 @@ pub(crate) struct Verdict {
     pub(crate) void: Option<Refusal>,
     /// The writer's Yjs clock afterwards.
     pub(crate) clock: u64,
-    /// New clocks that are second halves of surrogate pairs.
-    pub(crate) low_surrogates: Vec<u64>,
-    /// New clocks that hold shared types.
-    pub(crate) types: Vec<u64>,
-    /// Roots of texts it touches.
-    pub(crate) roots: BTreeSet<String>,
-    /// Whether there is something to merge.
-    pub(crate) apply: bool,
+    /// What it does to the Yjs document, if that is where it goes.
+    pub(crate) update: Option<UpdateSummary>,
+    /// What there is to merge.
+    pub(crate) effect: Effect,
+}
+
+/// Into what a payload is merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing: it is void, only kept, or has taken effect already.
+    Nothing,
+    /// The Yjs document.
+    Documents,
+    /// The records.
+    Records,
+}
+
+/// What an effective payload is.
+enum Judged {
+    Nothing,
+    Update(UpdateSummary),
+    Patch,
 }
 
 /// Judges an operation whose predecessor and deps are in `log`.
 pub(crate) fn judge(log: &Log, op: &Op) -> Verdict {
     let header = &op.header;
     let before = log.clock_after(header.writer, header.seq - 1);
-    let kept = Verdict {
-        void: None,
-        clock: before,
-        low_surrogates: Vec::new(),
-        types: Vec::new(),
-        roots: BTreeSet::new(),
-        apply: false,
-    };
+    let kept = Verdict { void: None, clock: before, update: None, effect: Effect::Nothing };
     let Some(payload) = op.payload.as_deref() else {
         return Verdict { void: Some(Refusal::ClockAhead), ..kept };
     };
     let judged = match header.kind {
-        Kind::YJS => judge_update(log, header, payload).map(Some),
+        Kind::YJS => judge_update(log, header, payload).map(Judged::Update),
+        Kind::RECORDS => records::decode(payload).map(|_| Judged::Patch),
         Kind::REISSUE => judge_reissue(log, header, payload),
         _ => return kept,
     };
     match judged {
         Err(refusal) => Verdict { void: Some(refusal), ..kept },
-        Ok(None) => kept,
-        Ok(Some(summary)) => Verdict {
-            void: None,
-            clock: summary.structs.map_or(before, |(_, _, end)| end),
-            low_surrogates: summary.low_surrogates,
-            types: summary.types,
-            roots: summary.roots,
-            apply: true,
-        },
+        Ok(Judged::Nothing) => kept,
+        Ok(Judged::Patch) => Verdict { effect: Effect::Records, ..kept },
+        Ok(Judged::Update(summary)) => {
+            let clock = summary.structs.map_or(before, |(_, _, end)| end);
+            Verdict { void: None, clock, update: Some(summary), effect: Effect::Documents }
+        }
     }
 }
 
 fn judge_update(log: &Log, header: &Header, payload: &[u8]) -> Result<UpdateSummary, Refusal> {
     let own = header.writer.yjs_client_id(header.room, header.author);
-    let summary = inspect(payload, own)?;
+    let mut summary = inspect(payload, own)?;
     let before = log.clock_after(header.writer, header.seq - 1);
     if summary.structs.is_some_and(|(_, start, _)| start != before) {
         return Err(Refusal::ClockGap);
@@ -98,7 +105,24 @@ fn judge_update(log: &Log, header: &Header, payload: &[u8]) -> Result<UpdateSumm
     if !summary.parents.iter().all(is_type) {
         return Err(Refusal::BadUpdate);
     }
-    if summary.splits.iter().any(splits) { Err(Refusal::BadUpdate) } else { Ok(summary) }
+    if summary.splits.iter().any(splits) {
+        return Err(Refusal::BadUpdate);
+    }
+    summary.places = judge_places(log.places(), own, &summary)?;
+    Ok(summary)
+}
+
+/// Where the new items hang. Yjs walks nested types by recursion, and takes for granted that a key's value is one.
+fn judge_places(known: &Places, own: u64, summary: &UpdateSummary) -> Result<Places, Refusal> {
+    let mut places = Places::default();
+    for item in &summary.items {
+        let place = known.of_item(&places, own, item);
+        if usize::from(place.depth) > MAX_TYPE_DEPTH || (place.keyed && item.mark) {
+            return Err(Refusal::BadUpdate);
+        }
+        places.push(own, item.start, item.end, place);
+    }
+    Ok(places)
 }
 
 /// The Yjs clock of `client` that the operation's author had seen.
@@ -108,22 +132,24 @@ fn covered_clock(log: &Log, header: &Header, client: u64) -> Option<u64> {
     Some(log.clock_after(target, seen))
 }
 
-/// `Ok(None)`: the original took effect here, so there is nothing to do.
-fn judge_reissue(log: &Log, header: &Header, payload: &[u8]) -> Result<Option<UpdateSummary>, Refusal> {
+/// Text that took effect here already is left alone; records are written anew under the later stamp (SPEC V4).
+fn judge_reissue(log: &Log, header: &Header, payload: &[u8]) -> Result<Judged, Refusal> {
     let (seq, kind, inner) = reissued(payload).ok_or(Refusal::BadPayload)?;
     let original = log.entry(crate::base::OpId { writer: header.writer, seq }).ok_or(Refusal::BadPayload)?;
     let same = original.op.header.kind == kind && original.op.header.payload_hash == hash(inner);
     if !same || kind == Kind::REISSUE {
         return Err(Refusal::BadPayload);
     }
-    if kind != Kind::YJS {
-        return Ok(None);
+    match kind {
+        Kind::YJS => {}
+        Kind::RECORDS => return records::decode(inner).map(|_| Judged::Patch),
+        _ => return Ok(Judged::Nothing),
     }
     let own = header.writer.yjs_client_id(header.room, header.author);
     let before = log.clock_after(header.writer, header.seq - 1);
     let end = inspect(inner, own)?.structs.map(|(_, _, end)| end);
     if original.void.is_none() || end.is_some_and(|end| end <= before) {
-        return Ok(None);
+        return Ok(Judged::Nothing);
     }
-    judge_update(log, header, inner).map(Some)
+    judge_update(log, header, inner).map(Judged::Update)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::{places::Places, update::UpdateSummary};
 use crate::{
     base::{AuthorId, Hash, Hlc, OpId, Refusal, RoomId, Seq, WriterId, hash_parts},
     wire::{Dep, Op, OpSource},
@@ -48,6 +49,7 @@ pub(crate) struct Log {
     clients: BTreeMap<u64, WriterId>,
     low_surrogates: BTreeSet<(u64, u64)>,
     types: BTreeSet<(u64, u64)>,
+    places: Places,
     forks: BTreeMap<WriterId, Fork>,
     voids: BTreeSet<OpId>,
     /// Losing operations: the proofs against their writers.
@@ -64,6 +66,7 @@ impl Log {
             clients: BTreeMap::new(),
             low_surrogates: BTreeSet::new(),
             types: BTreeSet::new(),
+            places: Places::default(),
             forks: BTreeMap::new(),
             voids: BTreeSet::new(),
             proofs: Vec::new(),
@@ -190,8 +193,9 @@ impl Log {
         std::mem::replace(self, fresh).entries
     }
 
-    /// Appends an operation that follows its writer's chain. `clock` is the writer's Yjs clock after it.
-    pub(crate) fn append(&mut self, entry: LogEntry, clock: u64, low_surrogates: &[u64], types: &[u64]) {
+    /// Appends an operation that follows its writer's chain. `clock` is the writer's Yjs clock after it, `update` what
+    /// it does to the Yjs document, if anything.
+    pub(crate) fn append(&mut self, entry: LogEntry, clock: u64, update: Option<&UpdateSummary>) {
         let header = &entry.op.header;
         let index = self.entries.len();
         let client = header.writer.yjs_client_id(self.room, header.author);
@@ -212,10 +216,18 @@ impl Log {
         if entry.void.is_some() {
             self.voids.insert(header.id());
         }
-        self.low_surrogates.extend(low_surrogates.iter().map(|at| (client, *at)));
-        self.types.extend(types.iter().map(|at| (client, *at)));
+        if let Some(update) = update {
+            self.low_surrogates.extend(update.low_surrogates.iter().map(|at| (client, *at)));
+            self.types.extend(update.types.iter().map(|at| (client, *at)));
+            self.places.extend(&update.places);
+        }
         self.bytes += weight(&entry.op);
         self.entries.push(entry);
+    }
+
+    /// Where items hang.
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Whether a struct holds a shared type.

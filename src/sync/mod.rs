@@ -4,6 +4,7 @@
 mod document;
 mod judge;
 mod log;
+mod places;
 mod records;
 mod replica;
 mod update;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::places::Places;
 use crate::{
     base::{
         Refusal,
@@ -34,8 +35,63 @@ pub(crate) struct UpdateSummary {
     pub(crate) parents: Vec<(u64, u64)>,
     /// Clocks created here that hold a shared type, and so may be parents.
     pub(crate) types: Vec<u64>,
-    /// Names of roots that hold text-like content.
-    pub(crate) roots: BTreeSet<String>,
+    /// Roots that it names, each with what it is used as.
+    pub(crate) roots: BTreeSet<(String, RootKind)>,
+    /// Its items, in order.
+    pub(crate) items: Vec<ItemShape>,
+    /// Where those of its items are that are not simply in a root's sequence. Filled in by `judge`.
+    pub(crate) places: Places,
+    /// Whether it holds content of texts, and whether it holds content that only lists and maps have.
+    pub(crate) holds: Holds,
+}
+
+/// What a root is used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootKind {
+    /// Characters with marks.
+    Text,
+    /// Values by key.
+    Map,
+    /// Values in order.
+    List,
+}
+
+impl RootKind {
+    /// As in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Map => "map",
+            Self::List => "list",
+        }
+    }
+}
+
+/// Content of an update, by what can hold it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Holds {
+    /// Characters or marks.
+    pub(crate) text: bool,
+    /// Values.
+    pub(crate) values: bool,
+}
+
+/// Where an item hangs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ItemShape {
+    /// Its clocks.
+    pub(crate) start: u64,
+    /// After its last clock.
+    pub(crate) end: u64,
+    /// Its neighbours when it was made.
+    pub(crate) origins: [Option<(u64, u64)>; 2],
+    /// The shared type it is in, if it names one.
+    pub(crate) parent: Option<(u64, u64)>,
+    /// Whether it names a key.
+    pub(crate) keyed: bool,
+    /// Whether it is a mark.
+    pub(crate) mark: bool,
 }
 
 /// Reads `bytes` as written by the holder of `client`.
@@ -208,41 +264,63 @@ impl Inspector<'_> {
             // GC: a run of clocks without content. Other bits would not survive a round trip.
             return if info == 0 { self.number() } else { Err(Refusal::BadUpdate) };
         }
-        let (has_origin, has_right) = (info & 0x80 != 0, info & 0x40 != 0);
-        if has_origin {
+        let mut shape =
+            ItemShape { start: clock, end: clock, origins: [None; 2], parent: None, keyed: false, mark: content == 6 };
+        if info & 0x80 != 0 {
             let (client, at) = self.reference(clock)?;
             self.summary.splits.push((client, at + 1));
+            shape.origins[0] = Some((client, at));
         }
-        if has_right {
+        if info & 0x40 != 0 {
             let (client, at) = self.reference(clock)?;
             self.summary.splits.push((client, at));
+            shape.origins[1] = Some((client, at));
         }
+        let root = if shape.origins == [None; 2] { self.parent(info, clock, &mut shape)? } else { None };
+        match content {
+            4 | 6 => self.summary.holds.text = true,
+            3 | 8 => self.summary.holds.values = true,
+            _ => {}
+        }
+        let first = self.reader.peek();
+        let len = self.content(content, clock)?;
+        if let Some(name) = root
+            && let Some(kind) = used_as(content, first, shape.keyed)
+        {
+            self.summary.roots.insert((name, kind));
+        }
+        // A length is checked by the caller before clocks move on.
+        shape.end = clock.saturating_add(len);
+        self.summary.items.push(shape);
+        Ok(len)
+    }
+
+    /// Reads the parent of an item without neighbours, and its key; the name if the parent is a root.
+    fn parent(&mut self, info: u8, clock: u64, shape: &mut ItemShape) -> Result<Option<String>, Refusal> {
         let mut root = None;
-        let mut has_key = false;
-        if !has_origin && !has_right {
-            match self.number()? {
-                1 => {
-                    let name = self.string()?;
-                    if name.len() > MAX_NAME_BYTES {
-                        return Err(Refusal::BadUpdate);
-                    }
-                    root = Some(name.to_owned());
+        match self.number()? {
+            1 => {
+                let name = self.string()?;
+                if name.len() > MAX_NAME_BYTES {
+                    return Err(Refusal::BadUpdate);
                 }
-                0 => {
-                    let parent = self.reference(clock)?;
-                    self.summary.parents.push(parent);
-                }
-                _ => return Err(Refusal::BadUpdate),
+                root = Some(name.to_owned());
             }
-            if info & 0x20 != 0 {
-                has_key = true;
-                self.string()?;
+            0 => {
+                let parent = self.reference(clock)?;
+                self.summary.parents.push(parent);
+                shape.parent = Some(parent);
+            }
+            _ => return Err(Refusal::BadUpdate),
+        }
+        if info & 0x20 != 0 {
+            shape.keyed = true;
+            let key = self.string()?;
+            if is_reserved(key) {
+                return Err(Refusal::BadUpdate);
             }
         }
-        if let Some(name) = root.filter(|_| !has_key && matches!(content, 4..=6)) {
-            self.summary.roots.insert(name);
-        }
-        self.content(content, clock)
+        Ok(root)
     }
 
     /// Reads a struct id that must lie before `clock` if it is the writer's own.
@@ -260,26 +338,22 @@ impl Inspector<'_> {
     fn content(&mut self, content: u8, clock: u64) -> Result<u64, Refusal> {
         match content {
             1 => self.number(),
-            2 => {
-                let count = self.number()?;
-                for _ in 0..count {
-                    self.element()?;
-                    self.string()?;
-                }
-                Ok(count)
-            }
             3 => self.reader.byte_string("binary", MAX_PAYLOAD_BYTES).map(|_| 1).map_err(malformed),
             4 => self.text(clock),
             5 => self.json(),
             6 => {
-                self.string()?;
+                let key = self.string()?;
+                if is_reserved(key) {
+                    return Err(Refusal::BadUpdate);
+                }
                 self.json()
             }
             7 => {
                 let kind = self.number()?;
                 match kind {
                     0..=2 | 4 | 6 => {}
-                    3 | 5 => drop(self.string()?.len()),
+                    3 => drop(self.string()?.len()),
+                    // 5, a hook, is read differently by Yjs and yrs.
                     _ => return Err(Refusal::BadUpdate),
                 }
                 self.summary.types.push(clock);
@@ -292,7 +366,8 @@ impl Inspector<'_> {
                 }
                 Ok(count)
             }
-            // 9 sub-documents, 10 gaps, 11 moves and everything unknown have no place in an operation.
+            // 2, values as JSON text, was given up by Yjs years ago, and yrs reads one more of them than there are. 9
+            // sub-documents, 10 gaps, 11 moves and everything unknown have no place in an operation.
             _ => Err(Refusal::BadUpdate),
         }
     }
@@ -300,7 +375,8 @@ impl Inspector<'_> {
     /// A value that travels as JSON text. Read by the parser that will read it again, so that both agree.
     fn json(&mut self) -> Result<u64, Refusal> {
         let text = self.string()?;
-        yrs::Any::from_json(text).map(|_| 1).map_err(|_| Refusal::BadUpdate)
+        let value = yrs::Any::from_json(text).map_err(|_| Refusal::BadUpdate)?;
+        if has_reserved_keys(&value) { Err(Refusal::BadUpdate) } else { Ok(1) }
     }
 
     fn text(&mut self, clock: u64) -> Result<u64, Refusal> {
@@ -337,7 +413,10 @@ impl Inspector<'_> {
             }
             118 => {
                 for _ in 0..self.number()? {
-                    self.string()?;
+                    let key = self.string()?;
+                    if is_reserved(key) {
+                        return Err(Refusal::BadUpdate);
+                    }
                     self.any(depth + 1)?;
                 }
                 Ok(())
@@ -389,6 +468,33 @@ impl Inspector<'_> {
     }
 }
 
+/// What an item says its root is used as. `first` is the first byte of its content.
+fn used_as(content: u8, first: Option<u8>, keyed: bool) -> Option<RootKind> {
+    match content {
+        _ if keyed => Some(RootKind::Map),
+        4..=6 => Some(RootKind::Text),
+        3 | 8 => Some(RootKind::List),
+        // A shared type: XML is none of the three.
+        7 if first.is_some_and(|kind| kind <= 2) => Some(RootKind::List),
+        _ => None,
+    }
+}
+
+/// Names that a JavaScript object gives a meaning to. No application needs them, and one that copies objects
+/// carelessly would be harmed by them.
+pub(crate) fn is_reserved(key: &str) -> bool {
+    matches!(key, "__proto__" | "constructor" | "prototype")
+}
+
+/// Depth is bounded by the parser.
+fn has_reserved_keys(value: &yrs::Any) -> bool {
+    match value {
+        yrs::Any::Array(values) => values.iter().any(has_reserved_keys),
+        yrs::Any::Map(values) => values.iter().any(|(key, value)| is_reserved(key) || has_reserved_keys(value)),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use yrs::{
@@ -415,7 +521,7 @@ mod tests {
         let summary = inspect(&first, 7).unwrap();
         assert_eq!(summary.structs, Some((7, 0, 4)));
         assert_eq!(summary.low_surrogates, vec![2]);
-        assert_eq!(summary.roots.iter().collect::<Vec<_>>(), vec!["notes"]);
+        assert_eq!(summary.roots, BTreeSet::from([("notes".to_owned(), RootKind::Text)]));
         let second = {
             let mut txn = doc.transact_mut();
             text.remove_range(&mut txn, 0, 1);

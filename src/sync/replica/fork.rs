@@ -87,7 +87,7 @@ impl Replica {
         for update in &self.pending {
             if let Some(documents) = &mut self.documents
                 && let Ok(summary) = update::inspect(update, self.author.client)
-                && documents.apply(update, &summary.roots, !summary.low_surrogates.is_empty()).is_err()
+                && documents.apply(update, &summary).is_err()
             {
                 self.apply_failures += 1;
             }
@@ -106,7 +106,7 @@ impl Replica {
                 if let Some(op) = op.filter(|_| delivery.void.is_none())
                     && let Ok(summary) = update::inspect(op.payload.as_deref().unwrap_or_default(), self.author.client)
                 {
-                    self.merge(&op, id, &summary.roots, !summary.low_surrogates.is_empty());
+                    self.merge(&op, id, &summary);
                 }
             }
             Ok(Some(missing)) => drop(self.waiting.insert(missing, entry.op, entry.hash)),

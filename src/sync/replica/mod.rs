@@ -11,8 +11,9 @@ use waiting::Waiting;
 
 use super::{
     document::Documents,
-    judge::{Verdict, judge},
+    judge::{Effect, Verdict, judge},
     log::{Log, LogEntry, weight},
+    update::UpdateSummary,
     value::Change,
 };
 use crate::{
@@ -343,23 +344,26 @@ impl Replica {
             op.payload = None;
             Some(Refusal::ClockAhead)
         } else {
-            let Verdict { void, clock, low_surrogates, types, roots, apply } = judge(&self.log, &op);
+            let Verdict { void, clock, update, effect } = judge(&self.log, &op);
             if let Some((seq, ..)) = reissued_of(&op).filter(|_| void.is_none()) {
                 self.log.settle_void(OpId { seq, ..id });
             }
             // Own edits are in the documents since they were made, but for those that a rebuild left out.
-            if apply && (id.writer != self.author.writer || op.header.kind == Kind::REISSUE) {
-                self.merge(&op, id, &roots, !low_surrogates.is_empty());
+            if let Some(update) = &update
+                && effect == Effect::Documents
+                && (id.writer != self.author.writer || op.header.kind == Kind::REISSUE)
+            {
+                self.merge(&op, id, update);
             }
-            self.log.append(LogEntry { op, hash, void }, clock, &low_surrogates, &types);
+            self.log.append(LogEntry { op, hash, void }, clock, update.as_ref());
             return Delivery { id, void };
         };
         let clock = self.log.clock_after(id.writer, id.seq - 1);
-        self.log.append(LogEntry { op, hash, void }, clock, &[], &[]);
+        self.log.append(LogEntry { op, hash, void }, clock, None);
         Delivery { id, void }
     }
 
-    fn merge(&mut self, op: &Op, id: OpId, roots: &std::collections::BTreeSet<String>, astral: bool) {
+    fn merge(&mut self, op: &Op, id: OpId, summary: &UpdateSummary) {
         let Some(documents) = &mut self.documents else { return };
         let payload = op.payload.as_deref().unwrap_or_default();
         let update = if op.header.kind == Kind::REISSUE {
@@ -367,7 +371,7 @@ impl Replica {
         } else {
             payload
         };
-        if let Err(error) = documents.apply(update, roots, astral) {
+        if let Err(error) = documents.apply(update, summary) {
             self.apply_failures += 1;
             tracing::debug!(?id, error, "an inspected update was not applied");
         }
