@@ -1,7 +1,8 @@
 /** What a client tells its listeners, and its figures. */
 
 import type { PeersyncError } from './errors.js';
-import type { AckEvent, ClientStatus, OperationMessage, Peer, SyncMessage } from './types.js';
+import type { OperationMessage, SyncMessage } from './messages.js';
+import type { AckEvent, ClientStatus, HistoryEvent, Peer, PresenceEvent } from './types.js';
 
 /** What each event carries. */
 export interface ClientEvents {
@@ -23,6 +24,10 @@ export interface ClientEvents {
   peer_join: Peer;
   /** Someone left the room, or was cut off. */
   peer_leave: Peer;
+  /** What another peer tells about itself changed. */
+  presence: PresenceEvent;
+  /** New values of {@link BrowserSyncClient.canUndo} and {@link BrowserSyncClient.canRedo}. */
+  history: HistoryEvent;
   /** New value of {@link BrowserSyncClient.status}. */
   status: ClientStatus;
   /** New value of {@link BrowserSyncClient.pending}. */
@@ -52,6 +57,8 @@ export const CLIENT_EVENTS: readonly (keyof ClientEvents)[] = [
   'ack',
   'peer_join',
   'peer_leave',
+  'presence',
+  'history',
   'status',
   'pending',
   'error',

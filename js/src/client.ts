@@ -2,33 +2,21 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { CLIENT_EVENTS, type ClientEvents, type ClientStats } from './client-events.js';
-import { PeersyncError } from './errors.js';
-import { Emitter, type ListenOptions, type Listener, type Unsubscribe } from './events.js';
-import { Acks } from './internal/acks.js';
-import { plain } from './internal/plain.js';
-import { Arrivals, type Arrival } from './internal/arrivals.js';
-import { Bridge, toCode } from './internal/bridge.js';
-import { DataBuffer } from './internal/data-buffer.js';
-import type { NativeEvent } from './internal/native.js';
-import { waitFor } from './internal/wait.js';
-import { onWake } from './internal/wake.js';
-import { checkDocumentName, checkOptions, checkUntil, DEFAULT_CONNECT_TIMEOUT_MS } from './options.js';
-import type { ClientOptions, ConnectOptions, SendOptions } from './options.js';
-import { SharedText } from './text.js';
-import type { Ack, ClientStatus, OperationMessage, OutgoingMessage, Peer, SyncMessage } from './types.js';
-import type { TextEvent, WaitOptions } from './types.js';
-
-/** Failures after which waiting for the room is pointless. */
-const FATAL: ReadonlySet<string> = new Set(['INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED']);
+import type { ClientEvents, ClientStats } from './client-events.js';
+import type { ListenOptions, Listener, Unsubscribe } from './events.js';
+import { Session } from './internal/session.js';
+import { DEFAULT_CONNECT_TIMEOUT_MS, type ClientOptions, type ConnectOptions } from './options.js';
+import { RoomClient } from './room.js';
+import type { ClientStatus, Peer, WaitOptions } from './types.js';
 
 // Some browsers do not know the symbol yet; `await using` transpilers then look for this one.
 const asyncDispose: typeof Symbol.asyncDispose =
   Symbol.asyncDispose ?? (Symbol.for('Symbol.asyncDispose') as typeof Symbol.asyncDispose);
 
 /**
- * A client of one room: shared texts, messages, and the connection to the backend that keeps them. Works in windows
- * and in workers. Constructing one does no work; `connect()` loads the WebAssembly module and dials.
+ * A client of one room: its documents, messages and presence ({@link RoomClient}), and the connection to the backend
+ * that keeps them. Works in windows and in workers. Constructing one does no work; `connect()` loads the WebAssembly
+ * module and dials.
  *
  * @example
  * ```ts
@@ -41,21 +29,8 @@ const asyncDispose: typeof Symbol.asyncDispose =
  * await client.close();
  * ```
  */
-export class BrowserSyncClient {
-  readonly #room: string;
-  readonly #debug: boolean;
-  readonly #bridge: Bridge;
-  readonly #events: Emitter<ClientEvents>;
-  readonly #data: DataBuffer;
-  readonly #acks = new Acks();
-  readonly #texts = new Map<string, { text: SharedText; deliver: (event: TextEvent) => void }>();
-  readonly #arrivals = new Arrivals();
-  #stopWake: Unsubscribe | undefined;
-  #stopSignal: Unsubscribe = () => {};
-  #closing: Promise<void> | undefined;
-  #status: ClientStatus = 'disconnected';
-  #pending = 0;
-  #lastFailure: PeersyncError | undefined;
+export class BrowserSyncClient extends RoomClient {
+  readonly #session: Session;
 
   /**
    * Checks its arguments and does nothing else. Throws `INVALID_ADDRESS`, `INVALID_ARGUMENT` or `UNSUPPORTED`.
@@ -73,26 +48,9 @@ export class BrowserSyncClient {
    * ```
    */
   constructor(url: string, options: ClientOptions = {}) {
-    const { signal, ...checked } = checkOptions(url, options);
-    this.#room = checked.room;
-    this.#debug = checked.debug !== undefined;
-    this.#bridge = new Bridge(checked, {
-      event: (event) => this.#handle(event),
-      died: (failure) => this.#die(failure),
-    });
-    this.#events = new Emitter<ClientEvents>(CLIENT_EVENTS, (type) => {
-      if (type === 'data') this.#data.listenerAdded();
-    });
-    this.#data = new DataBuffer({
-      has: () => this.#events.has('data'),
-      emit: (message) => this.#events.emit('data', message),
-    });
-    if (signal?.aborted) void this.close();
-    else if (signal) {
-      const close = () => void this.close();
-      signal.addEventListener('abort', close);
-      this.#stopSignal = () => signal.removeEventListener('abort', close);
-    }
+    const session = new Session(url, options);
+    super(session);
+    this.#session = session;
   }
 
   /**
@@ -118,10 +76,7 @@ export class BrowserSyncClient {
    */
   async connect(options: ConnectOptions = {}): Promise<void> {
     const { signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
-    this.#check();
-    const wait: WaitOptions = signal ? { signal, timeoutMs } : { timeoutMs };
-    const what = `the state of room '${this.#room}' did not arrive`;
-    await waitFor<void>(wait, what, (resolve, reject) => this.#awaitArrival({ resolve, reject }), () => this.#lastFailure);
+    return this.#session.connect(signal ? { signal, timeoutMs } : { timeoutMs });
   }
 
   /**
@@ -140,7 +95,7 @@ export class BrowserSyncClient {
    * ```
    */
   on<K extends keyof ClientEvents>(type: K, listener: Listener<ClientEvents[K]>, options?: ListenOptions): Unsubscribe {
-    return this.#events.on(type, listener, options);
+    return this.#session.events.on(type, listener, options);
   }
 
   /**
@@ -157,7 +112,7 @@ export class BrowserSyncClient {
    * ```
    */
   off<K extends keyof ClientEvents>(type: K, listener: Listener<ClientEvents[K]>): void {
-    this.#events.off(type, listener);
+    this.#session.events.off(type, listener);
   }
 
   /**
@@ -183,62 +138,8 @@ export class BrowserSyncClient {
     listener?: Listener<ClientEvents[K]> | WaitOptions,
     options?: ListenOptions,
   ): Unsubscribe | Promise<ClientEvents[K]> {
-    if (typeof listener === 'function') return this.#events.once(type, listener, options);
-    return this.#events.next(type, listener);
-  }
-
-  /**
-   * Sends an operation of `/sync/1.0.0` on a text and resolves when it is as safe as `until` says. It applies at once
-   * to this client's own documents. While offline it waits and is sent after reconnecting.
-   *
-   * Rejects with `INVALID_ARGUMENT` (the message names the field), `REFUSED` or a more precise code such as
-   * `TYPE_MISMATCH`, `TOO_LARGE` or `ROOM_FULL`, `NOT_CONNECTED`, `TIMEOUT`, `ABORTED`, `CLOSED` or `INTERNAL`.
-   *
-   * @example
-   * ```ts
-   * import { BrowserSyncClient } from 'peersync';
-   *
-   * const client = new BrowserSyncClient('ws://localhost:8000/ws');
-   * await client.connect();
-   * const ack = await client.send({ type: 'operation', operation: 'INSERT', data: { content: 'New text' } });
-   * console.log(ack.id, 'is on disk at', ack.by);
-   * ```
-   */
-  async send(message: OutgoingMessage, options: SendOptions = {}): Promise<Ack> {
-    const until = checkUntil(options.until);
-    if (typeof message !== 'object' || message === null) {
-      throw new PeersyncError('INVALID_ARGUMENT', `the message must be an object, not ${String(message)}`);
-    }
-    this.#check();
-    const copy = plain('message', message);
-    return waitFor<Ack>(options, 'the operation was not acknowledged', (resolve, reject) => {
-      const { id, seq } = this.#bridge.call('sending', (native) => native.send(copy));
-      // It has been applied: that is all `local` asks for.
-      if (until === 'local') resolve({ id, durability: 'local', by: this.#bridge.peek('', (native) => native.peerId()) });
-      return this.#acks.add(seq, id, { until, resolve, reject });
-    });
-  }
-
-  /**
-   * The text document of this name; the same object for the same name. May be called before `connect()`. Throws
-   * `INVALID_ARGUMENT` or `CLOSED`.
-   *
-   * @example
-   * ```ts
-   * import { BrowserSyncClient } from 'peersync';
-   *
-   * const client = new BrowserSyncClient('ws://localhost:8000/ws');
-   * console.assert(client.text('notes') === client.text('notes'));
-   * ```
-   */
-  text(name: string): SharedText {
-    this.#check();
-    const known = this.#texts.get(checkDocumentName(name));
-    if (known) return known.text;
-    let deliver: (event: TextEvent) => void = () => {};
-    const text = new SharedText(name, this.#bridge, (given) => (deliver = given));
-    this.#texts.set(name, { text, deliver });
-    return text;
+    if (typeof listener === 'function') return this.#session.events.once(type, listener, options);
+    return this.#session.events.next(type, listener);
   }
 
   /**
@@ -254,7 +155,7 @@ export class BrowserSyncClient {
    * ```
    */
   get status(): ClientStatus {
-    return this.#status;
+    return this.#session.status;
   }
 
   /**
@@ -270,7 +171,7 @@ export class BrowserSyncClient {
    * ```
    */
   get synced(): boolean {
-    return this.#bridge.peek(false, (native) => native.synced());
+    return this.#session.bridge.peek(false, (native) => native.synced());
   }
 
   /**
@@ -286,7 +187,7 @@ export class BrowserSyncClient {
    * ```
    */
   get pending(): number {
-    return this.#bridge.peek(this.#pending, (native) => native.pending());
+    return this.#session.pending;
   }
 
   /**
@@ -302,7 +203,7 @@ export class BrowserSyncClient {
    * ```
    */
   get peers(): Peer[] {
-    return this.#bridge.peek<Peer[]>([], (native) => native.peers());
+    return this.#session.bridge.peek<Peer[]>([], (native) => native.peers());
   }
 
   /**
@@ -318,7 +219,7 @@ export class BrowserSyncClient {
    * ```
    */
   get peerId(): string | undefined {
-    return this.#bridge.peek<string | undefined>(undefined, (native) => native.peerId());
+    return this.#session.bridge.peek<string | undefined>(undefined, (native) => native.peerId());
   }
 
   /**
@@ -334,7 +235,7 @@ export class BrowserSyncClient {
    * ```
    */
   get author(): string | undefined {
-    return this.#bridge.peek<string | undefined>(undefined, (native) => native.author());
+    return this.#session.bridge.peek<string | undefined>(undefined, (native) => native.author());
   }
 
   /**
@@ -350,9 +251,7 @@ export class BrowserSyncClient {
    * ```
    */
   stats(): ClientStats {
-    this.#check();
-    const native = this.#bridge.peek<Record<string, unknown>>({}, (client) => client.stats());
-    return { ...native, dataBuffered: this.#data.buffered, dataDropped: this.#data.dropped };
+    return this.#session.stats();
   }
 
   /**
@@ -371,128 +270,11 @@ export class BrowserSyncClient {
    * ```
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#session.close();
   }
 
   /** The same as `close()`. */
   [asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(): Promise<void> {
-    this.#unhook();
-    const closed = new PeersyncError('CLOSED', 'the client was closed');
-    // Not the acks: some may still come while the native side sends what is unsent.
-    this.#arrivals.fail(closed);
-    await this.#bridge.close();
-    this.#setStatus('closed');
-    this.#acks.fail(closed);
-    this.#events.fail(closed);
-  }
-
-  #check(): void {
-    const failure = this.#bridge.failure;
-    if (failure) throw failure;
-  }
-
-  #awaitArrival(arrival: Arrival): () => void {
-    this.#stopWake ??= onWake(() => this.#wake());
-    if (!this.#bridge.started) this.#setStatus('connecting');
-    this.#bridge.start().catch((error: PeersyncError) => {
-      if (!this.#closing) this.#setStatus('disconnected');
-      arrival.reject(error);
-    });
-    return this.#arrivals.add(arrival);
-  }
-
-  #wake(): void {
-    try {
-      this.#bridge.peek(undefined, (native) => native.wake());
-    } catch (error) {
-      if (error instanceof PeersyncError) this.#report(error);
-    }
-  }
-
-  #handle(event: NativeEvent): void {
-    if (this.#debug) console.debug('peersync', event);
-    switch (event.type) {
-      case 'status':
-        return this.#setStatus(event.status);
-      case 'connected':
-        return this.#events.emit('connected', { peerId: event.peerId });
-      case 'disconnected':
-        this.#lastFailure = new PeersyncError('CONNECTION_FAILED', event.reason);
-        return this.#events.emit('disconnected', { reason: event.reason });
-      case 'reconnecting':
-        return this.#events.emit('reconnecting', { attempt: event.attempt, delayMs: event.delayMs });
-      case 'synced':
-        return this.#setSynced(event.synced);
-      case 'pending':
-        this.#pending = event.pending;
-        return this.#events.emit('pending', event.pending);
-      case 'text': {
-        const { delta, origin, author, id } = event;
-        return this.#texts.get(event.doc)?.deliver({ delta, origin, author, id });
-      }
-      case 'data':
-        return this.#deliver(event.envelope as SyncMessage);
-      case 'ack': {
-        const { seq, durability, by } = event;
-        return this.#events.emit('ack', { seq, ids: this.#acks.ack(event), durability, by });
-      }
-      case 'refused': {
-        const error = new PeersyncError(toCode(event.code, 'REFUSED'), event.message);
-        return this.#acks.refuse(event.seq, error) ? undefined : this.#report(error);
-      }
-      case 'peer_join':
-      case 'peer_leave':
-        return this.#events.emit(event.type, { peerId: event.peerId, author: event.author });
-      case 'error':
-        return this.#fail(new PeersyncError(toCode(event.code, 'INTERNAL'), event.message));
-    }
-  }
-
-  #deliver(message: SyncMessage): void {
-    this.#data.push(message);
-    if (message.type === 'operation') this.#events.emit('operation', message as OperationMessage);
-  }
-
-  #setStatus(status: ClientStatus): void {
-    if (this.#status === status) return;
-    this.#status = status;
-    this.#events.emit('status', status);
-  }
-
-  #setSynced(synced: boolean): void {
-    if (synced) this.#arrivals.arrived();
-    this.#events.emit('synced', synced);
-  }
-
-  #fail(error: PeersyncError): void {
-    this.#lastFailure = error;
-    const awaited = FATAL.has(error.code) && this.#arrivals.fail(error);
-    // Whoever awaits `connect()` hears of it there.
-    if (!awaited || this.#events.has('error')) this.#report(error);
-  }
-
-  #report(error: PeersyncError): void {
-    if (this.#events.has('error')) this.#events.emit('error', error);
-    else console.warn('peersync:', error);
-  }
-
-  #die(failure: PeersyncError): void {
-    this.#unhook();
-    this.#setStatus('closed');
-    this.#arrivals.fail(failure);
-    this.#acks.fail(failure);
-    this.#report(failure);
-    this.#events.fail(failure);
-  }
-
-  #unhook(): void {
-    this.#stopWake?.();
-    this.#stopWake = undefined;
-    this.#stopSignal();
   }
 }

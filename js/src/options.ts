@@ -1,6 +1,7 @@
 /** The client's options and their checks. Nothing here touches the network. */
 
 import { PeersyncError } from './errors.js';
+import { checkText, invalid } from './internal/check.js';
 import type { NativeOptions } from './internal/native.js';
 import type { Durability, WaitOptions } from './types.js';
 
@@ -84,17 +85,10 @@ export function checkUntil(until: unknown): Durability {
   throw invalid(`until must be 'local', 'peer' or 'backend'`);
 }
 
-/** Checks the name of a document. */
-export function checkDocumentName(name: unknown): string {
-  const checked = checkName("the document's name", name);
-  if (checked === undefined) throw invalid("the document's name must be a non-empty string");
-  return checked;
-}
-
 function checkName(what: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value === '') throw invalid(`${what} must be a non-empty string`);
-  return value;
+  return checkText(what, value);
 }
 
 function checkAddress(url: unknown): string {
@@ -112,8 +106,4 @@ function checkAddress(url: unknown): string {
   }
   if (protocol === 'ws:' || protocol === 'wss:') return url;
   throw new PeersyncError('INVALID_ADDRESS', `'${url}' must start with ws:// or wss://: ${example}`);
-}
-
-function invalid(message: string): PeersyncError {
-  return new PeersyncError('INVALID_ARGUMENT', message);
 }

@@ -1,13 +1,10 @@
-/** A live text document. Positions and lengths are UTF-16 code units, as in JavaScript strings. */
+/** A live text. Positions and lengths are UTF-16 code units, as in JavaScript strings. */
 
-import { PeersyncError } from './errors.js';
-import { Emitter, type ListenOptions, type Listener, type Unsubscribe } from './events.js';
-import type { Bridge } from './internal/bridge.js';
+import type { ListenOptions, Listener, Unsubscribe } from './events.js';
+import { checkIndex, checkObject, checkString, checkText, invalid } from './internal/check.js';
+import type { LiveDocument } from './internal/document.js';
 import { plain } from './internal/plain.js';
-import type { DeltaOp, TextAttributes, TextEvent } from './types.js';
-
-/** The largest number that reaches the module unchanged. */
-const MAX_INDEX = 0xffff_ffff;
+import type { DeltaOp, TextAttributes, TextEvent, TextRun } from './types.js';
 
 /**
  * A text that everyone in the room edits at the same time. Get one from `client.text(name)`.
@@ -30,14 +27,12 @@ const MAX_INDEX = 0xffff_ffff;
 export class SharedText {
   /** The document's name within the room. */
   readonly name: string;
-  readonly #bridge: Bridge;
-  readonly #emitter = new Emitter<{ change: TextEvent }>(['change']);
+  readonly #document: LiveDocument<TextEvent>;
 
   /** @internal Applications call `client.text(name)`. */
-  constructor(name: string, bridge: Bridge, subscribe: (deliver: (event: TextEvent) => void) => void) {
-    this.name = name;
-    this.#bridge = bridge;
-    subscribe((event) => this.#emitter.emit('change', event));
+  constructor(document: LiveDocument<TextEvent>) {
+    this.name = document.name;
+    this.#document = document;
   }
 
   /**
@@ -57,11 +52,11 @@ export class SharedText {
    * ```
    */
   insert(index: number, text: string, attributes?: TextAttributes): number {
-    checkNumber('index', index);
-    checkString('text', text);
-    if (attributes !== undefined) checkAttributes(attributes);
+    checkIndex('index', index);
+    checkText('text', text);
+    if (attributes !== undefined) checkObject('attributes', attributes);
     const marks = plain('attributes', attributes);
-    return this.#edit((native) => native.textInsert(this.name, index, text, marks));
+    return this.#document.edit((native) => native.textInsert(this.name, index, text, marks));
   }
 
   /**
@@ -83,9 +78,9 @@ export class SharedText {
    * ```
    */
   delete(index: number, length: number): number {
-    checkNumber('index', index);
-    checkNumber('length', length);
-    return this.#edit((native) => native.textDelete(this.name, index, length));
+    checkIndex('index', index);
+    checkIndex('length', length);
+    return this.#document.edit((native) => native.textDelete(this.name, index, length));
   }
 
   /**
@@ -105,11 +100,11 @@ export class SharedText {
    * ```
    */
   format(index: number, length: number, attributes: TextAttributes): number {
-    checkNumber('index', index);
-    checkNumber('length', length);
-    checkAttributes(attributes);
+    checkIndex('index', index);
+    checkIndex('length', length);
+    checkObject('attributes', attributes);
     const marks = plain('attributes', attributes);
-    return this.#edit((native) => native.textFormat(this.name, index, length, marks));
+    return this.#document.edit((native) => native.textFormat(this.name, index, length, marks));
   }
 
   /**
@@ -129,7 +124,104 @@ export class SharedText {
    */
   replace(text: string): number {
     checkString('text', text);
-    return this.#edit((native) => native.textReplace(this.name, text));
+    // What another Yjs application wrote must not keep anyone from editing around it.
+    if (!this.toString().includes('\0')) checkText('text', text);
+    return this.#document.edit((native) => native.textReplace(this.name, text));
+  }
+
+  /**
+   * Moves `length` code units from position `from` to position `to`, which counts in the text before the move and does
+   * not lie inside the range. It is a deletion and an insertion in one: if two clients move the same text at the same
+   * time, it may end up in both places. Throws as `delete` does.
+   *
+   * @returns the sequence number of the operation that carries the edit.
+   *
+   * @example
+   * ```ts
+   * import { BrowserSyncClient } from 'peersync';
+   *
+   * const client = new BrowserSyncClient('ws://localhost:8000/ws');
+   * await client.connect();
+   * const notes = client.text('notes');
+   * notes.insert(0, 'world Hello ');
+   * notes.move(0, 12, 6);
+   * console.assert(notes.toString() === 'Hello world ');
+   * ```
+   */
+  move(from: number, to: number, length = 1): number {
+    checkIndex('from', from);
+    checkIndex('to', to);
+    checkIndex('length', length);
+    if (to > from && to < from + length) throw invalid(`to must not lie inside the range that moves, not ${to}`);
+    return this.#document.edit((native) => native.textMove(this.name, from, to, length));
+  }
+
+  /**
+   * A cursor that stays where it is in the text while others edit around it: an opaque ASCII string that any client of
+   * the room can turn back into a position with `index`, for example after it came as presence. Throws
+   * `INVALID_ARGUMENT` (also for an `index` past the end), `TYPE_MISMATCH`, `NOT_CONNECTED`, `CLOSED`.
+   *
+   * @param assoc - What the cursor sticks to: `1` the character behind it, `-1` the one before it. Text that is
+   *   inserted exactly there then comes before, or after, the cursor.
+   *
+   * @example
+   * ```ts
+   * import { BrowserSyncClient } from 'peersync';
+   *
+   * const client = new BrowserSyncClient('ws://localhost:8000/ws');
+   * await client.connect();
+   * const notes = client.text('notes');
+   * notes.insert(0, 'Hello');
+   * const cursor = notes.cursor(5, -1);
+   * notes.insert(0, 'Oh! ');
+   * console.assert(notes.index(cursor) === 9);
+   * ```
+   */
+  cursor(index: number, assoc: -1 | 1 = 1): string {
+    checkIndex('index', index);
+    if (assoc !== 1 && assoc !== -1) throw invalid('assoc must be 1 or -1');
+    return this.#document.edit((native) => native.textCursor(this.name, index, assoc));
+  }
+
+  /**
+   * Where a cursor stands now; `undefined` if it is none of this text, or refers to text that has not arrived. Throws
+   * `INVALID_ARGUMENT` (if it is no string), `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * import { BrowserSyncClient } from 'peersync';
+   *
+   * const client = new BrowserSyncClient('ws://localhost:8000/ws');
+   * await client.connect();
+   * const notes = client.text('notes');
+   * client.presence.observe(({ peerId, state }) => {
+   *   if (typeof state?.cursor === 'string') console.log(peerId, 'is at', notes.index(state.cursor));
+   * });
+   * ```
+   */
+  index(cursor: string): number | undefined {
+    checkString('cursor', cursor);
+    return this.#document.read(undefined, (native) => native.textIndex(this.name, cursor));
+  }
+
+  /**
+   * Who wrote what: runs that cover the text from its start to its end. Throws `CLOSED`.
+   *
+   * @example
+   * ```ts
+   * import { BrowserSyncClient } from 'peersync';
+   *
+   * const client = new BrowserSyncClient('ws://localhost:8000/ws');
+   * await client.connect();
+   * const notes = client.text('notes');
+   * let at = 0;
+   * for (const { length, author } of notes.authors()) {
+   *   console.log(author, notes.toString().slice(at, (at += length)));
+   * }
+   * ```
+   */
+  authors(): TextRun[] {
+    return this.#document.read<TextRun[]>([], (native) => native.textAuthors(this.name));
   }
 
   /**
@@ -145,7 +237,7 @@ export class SharedText {
    * ```
    */
   toString(): string {
-    return this.#read('', (native) => native.textString(this.name));
+    return this.#document.read('', (native) => native.textString(this.name));
   }
 
   /**
@@ -161,7 +253,7 @@ export class SharedText {
    * ```
    */
   toDelta(): DeltaOp[] {
-    return this.#read<DeltaOp[]>([], (native) => native.textDelta(this.name));
+    return this.#document.read<DeltaOp[]>([], (native) => native.textDelta(this.name));
   }
 
   /**
@@ -178,7 +270,7 @@ export class SharedText {
    * ```
    */
   get length(): number {
-    return this.#read(0, (native) => native.textLength(this.name));
+    return this.#document.read(0, (native) => native.textLength(this.name));
   }
 
   /**
@@ -201,31 +293,6 @@ export class SharedText {
    * ```
    */
   observe(listener: Listener<TextEvent>, options?: ListenOptions): Unsubscribe {
-    return this.#emitter.on('change', listener, options);
+    return this.#document.observe(listener, options);
   }
-
-  #edit(use: Parameters<typeof Bridge.prototype.call<number>>[1]): number {
-    return this.#bridge.call('editing', use);
-  }
-
-  #read<T>(empty: T, use: Parameters<typeof Bridge.prototype.call<T>>[1]): T {
-    const { failure } = this.#bridge;
-    if (failure) throw failure;
-    return this.#bridge.peek(empty, use);
-  }
-}
-
-function checkNumber(what: string, value: unknown): void {
-  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_INDEX) return;
-  throw new PeersyncError('INVALID_ARGUMENT', `${what} must be an integer of 0 or more, not ${String(value)}`);
-}
-
-function checkString(what: string, value: unknown): void {
-  if (typeof value === 'string') return;
-  throw new PeersyncError('INVALID_ARGUMENT', `${what} must be a string, not ${typeof value}`);
-}
-
-function checkAttributes(value: unknown): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
-  throw new PeersyncError('INVALID_ARGUMENT', 'attributes must be an object such as { bold: true }');
 }

@@ -1,4 +1,4 @@
-/** Shapes that cross the public API: messages, deltas, peers. */
+/** Shapes that cross the public API: values, changes, peers. Messages are in `messages.ts`. */
 
 /** JSON that survives a round trip. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
@@ -41,10 +41,8 @@ export interface Peer {
   author: string;
 }
 
-/** Text changed, by this client or another. */
-export interface TextEvent {
-  /** What changed, in order from the start of the text. Lengths are UTF-16 code units. */
-  delta: DeltaOp[];
+/** Where a change comes from. */
+export interface ChangeOrigin {
   /** `local`: by a call on this client. */
   origin: 'local' | 'remote';
   /** Who changed it. Empty when many did, as after the room was rebuilt without an operation. */
@@ -53,11 +51,129 @@ export interface TextEvent {
   id: string;
 }
 
+/** Text changed, by this client or another. */
+export interface TextEvent extends ChangeOrigin {
+  /** What changed, in order from the start of the text. Lengths are UTF-16 code units. */
+  delta: DeltaOp[];
+}
+
+/** A run of text that one author wrote. */
+export interface TextRun {
+  /** UTF-16 code units. */
+  length: number;
+  /** Who wrote it; empty if unknown. */
+  author: string;
+}
+
+/** What happened to one key of a map. */
+export type MapChange =
+  | { key: string; action: 'set'; value: JsonValue }
+  | { key: string; action: 'delete'; value?: undefined };
+
+/** A map changed, by this client or another. */
+export interface MapEvent extends ChangeOrigin {
+  /** What changed; each key is there once. */
+  changes: MapChange[];
+}
+
+/** One step of a list delta. Exactly one of `retain`, `insert` and `delete` is set. */
+export interface ListDeltaOp {
+  /** Leave this many items. */
+  retain?: number;
+  /** Insert these items. */
+  insert?: JsonValue[];
+  /** Delete this many items. */
+  delete?: number;
+}
+
+/** A list changed, by this client or another. */
+export interface ListEvent extends ChangeOrigin {
+  /** What changed, in order from the start of the list. */
+  delta: ListDeltaOp[];
+}
+
+/** A record as it is read: its fields and its id. */
+export type RecordValue<T extends object = Record<string, JsonValue>> = T & { id: string };
+
+/** Fields to set; one that is `undefined` is removed. An `id` may be among them if it is the record's own. */
+export type RecordFields<T extends object = Record<string, JsonValue>> = { [K in keyof T]?: T[K] | undefined };
+
+/** Where a record shall stand among the others of its collection. */
+export type RecordPlace = { before: string | null } | { after: string } | { index: number };
+
+/** What happened to one record. `before` is the id of the record that follows it then; `null`: it is the last. */
+export type RecordChange<T extends object = Record<string, JsonValue>> =
+  | { type: 'insert'; id: string; value: RecordValue<T>; before: string | null }
+  | { type: 'update'; id: string; fields: Partial<T>; removed: string[] }
+  | { type: 'move'; id: string; before: string | null }
+  | { type: 'delete'; id: string };
+
+/** Records changed, by this client or another. */
+export interface RecordsEvent<T extends object = Record<string, JsonValue>> extends ChangeOrigin {
+  /** Applied in order to the collection as it was, they give the collection as it is. */
+  changes: RecordChange<T>[];
+}
+
+/** Options of {@link BrowserSyncClient.records}. */
+export interface RecordsOptions {
+  /**
+   * Whether a deletion by this client wins over updates made at the same time by others (`'delete-wins'`), or one of
+   * them brings the record back (`'update-wins'`).
+   * @default 'delete-wins'
+   */
+  deletePolicy?: 'delete-wins' | 'update-wins';
+}
+
+/** What a peer tells about itself. The named fields are conventions; any other JSON may stand beside them. */
+export interface PresenceState {
+  /** What to call the user. */
+  name?: JsonValue;
+  /** The user's colour. */
+  color?: JsonValue;
+  /** Where the user points. */
+  cursor?: JsonValue;
+  /** What the user has selected. */
+  selection?: JsonValue;
+  /** What the user sees. */
+  viewport?: JsonValue;
+  /** What the user is dragging. While it is set, updates are sent more often. */
+  drag?: JsonValue;
+  [field: string]: JsonValue | undefined;
+}
+
+/** The presence of another peer changed. */
+export interface PresenceEvent {
+  /** Whose. */
+  peerId: string;
+  /** Its whole new state; `undefined`: it has none any more, or has left. */
+  state: PresenceState | undefined;
+}
+
+/** What `undo` and `redo` have to work on. */
+export interface HistoryEvent {
+  /** Whether `undo()` would do something. */
+  canUndo: boolean;
+  /** Whether `redo()` would do something. */
+  canRedo: boolean;
+}
+
+/** The content of a room, by document. */
+export interface RoomContent {
+  /** Texts without their formatting. */
+  texts: Record<string, string>;
+  /** Maps as objects. */
+  maps: Record<string, Record<string, JsonValue>>;
+  /** Lists as arrays. */
+  lists: Record<string, JsonValue[]>;
+  /** Collections of records, in order. */
+  records: Record<string, RecordValue[]>;
+}
+
 /** An operation is as safe as `durability` says. Covers every earlier operation of this client too. */
 export interface AckEvent {
-  /** Sequence number of the operation, as text edits return it. */
+  /** Sequence number of the operation, as edits return it. */
   seq: number;
-  /** Ids of the messages sent with `send` that are this safe only now. Empty for text edits. */
+  /** Ids of the messages sent with `send` that are this safe only now. Empty for other edits. */
   ids: string[];
   /** How safe it is. */
   durability: Durability;
@@ -69,91 +185,11 @@ export interface AckEvent {
 export interface Ack {
   /** Id of the message. */
   id: string;
-  /** How safe it is: at least what `until` asked for. */
+  /** How safe it is: at least what `until` asked for, or `local` for presence, which is never stored. */
   durability: Durability;
-  /** Peer id of who says so. */
+  /** Peer id of who has it: the backend's, or this client's own for `local`. */
   by: string;
 }
-
-/** Every message of `/sync/1.0.0` has these fields; SPEC.md lists the shapes of `data`. */
-export interface SyncMessage {
-  /** `operation`, `snapshot`, `peer_event`, … */
-  type: string;
-  /** `INSERT`, `DELETE`, `UPDATE`, … */
-  operation?: string;
-  /** Unique id. */
-  id?: string;
-  /** Seconds since 1970, with fraction. */
-  timestamp?: number;
-  /** Who sent it, by its own words. */
-  client_id?: string;
-  /** The content; its shape follows `operation`. */
-  data?: Record<string, JsonValue>;
-  /** The operation that positions refer to. */
-  parent_id?: string | null;
-  /** Version of the format. */
-  version?: number;
-}
-
-/** A {@link SyncMessage} that changes a document. */
-export interface OperationMessage extends SyncMessage {
-  type: 'operation';
-  operation: string;
-}
-
-/** Fields of a message that may be left out when sending; the client fills them in. */
-interface OutgoingFields {
-  type: 'operation';
-  /** Unique id. @default chosen by the client */
-  id?: string;
-  /** Seconds since 1970. @default now */
-  timestamp?: number;
-  /** @default the client's `clientId` */
-  client_id?: string;
-  /** The operation that positions refer to. @default the text as this client sees it */
-  parent_id?: string | null;
-  /** @default 1 */
-  version?: number;
-}
-
-/** Inserts text. Without `position` it is appended; a position past the end means the end. */
-export interface InsertTextMessage extends OutgoingFields {
-  operation: 'INSERT';
-  data: {
-    content: string;
-    /** UTF-16 code units. */
-    position?: number;
-    /** Name of the document. @default 'document' */
-    doc?: string;
-  };
-}
-
-/** Deletes text. */
-export interface DeleteTextMessage extends OutgoingFields {
-  operation: 'DELETE';
-  data: {
-    /** UTF-16 code units. */
-    position: number;
-    /** UTF-16 code units. @default 1 */
-    length?: number;
-    /** Name of the document. @default 'document' */
-    doc?: string;
-  };
-}
-
-/** Replaces the text by the smallest difference, so that edits of others at the same time survive. */
-export interface UpdateTextMessage extends OutgoingFields {
-  operation: 'UPDATE';
-  data: {
-    /** The whole new text. */
-    document: string;
-    /** Name of the document. @default 'document' */
-    doc?: string;
-  };
-}
-
-/** What `send` takes. */
-export type OutgoingMessage = InsertTextMessage | DeleteTextMessage | UpdateTextMessage;
 
 /** How long a call waits. */
 export interface WaitOptions {

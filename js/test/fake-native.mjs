@@ -26,6 +26,14 @@ export function onTrap(callback) {
 export class NativeClient {
   calls = [];
   docs = new Map();
+  maps = new Map();
+  lists = new Map();
+  collections = new Map();
+  presence = {};
+  presences = [];
+  /** Functions that undo, and functions that redo; each answers its opposite. */
+  steps = [];
+  undone = [];
   seq = 0;
   acked = 0;
   isSynced = false;
@@ -121,18 +129,215 @@ export class NativeClient {
     return [{ insert: this.textString(doc) }];
   }
 
+  textMove(doc, from, to, length) {
+    this.record('textMove', doc, from, to, length);
+    const before = this.docs.get(doc) ?? '';
+    const piece = before.slice(from, from + length);
+    const after = to <= from
+      ? before.slice(0, to) + piece + before.slice(to, from) + before.slice(from + length)
+      : before.slice(0, from) + before.slice(from + length, to) + piece + before.slice(to);
+    return this.edit(doc, after, []);
+  }
+
+  // A cursor is what follows it, which is stable enough for examples.
+  textCursor(doc, index, assoc) {
+    this.record('textCursor', doc, index, assoc);
+    return `end-${(this.docs.get(doc) ?? '').length - index}`;
+  }
+
+  textIndex(doc, cursor) {
+    this.record('textIndex', doc, cursor);
+    return /^end-\d+$/.test(cursor) ? (this.docs.get(doc) ?? '').length - Number(cursor.slice(4)) : undefined;
+  }
+
+  textAuthors(doc) {
+    return [{ length: this.textLength(doc), author: 'me' }];
+  }
+
+  mapSet(name, key, value) {
+    this.record('mapSet', name, key, value);
+    this.map(name).set(key, value);
+    return this.change({ type: 'map', map: name, changes: [{ key, action: 'set', value }] });
+  }
+
+  mapDelete(name, key) {
+    this.record('mapDelete', name, key);
+    this.map(name).delete(key);
+    return this.change({ type: 'map', map: name, changes: [{ key, action: 'delete' }] });
+  }
+
+  mapGet(name, key) {
+    return this.map(name).get(key);
+  }
+
+  mapEntries(name) {
+    return [...this.map(name)].sort();
+  }
+
+  map(name) {
+    this.maps.set(name, this.maps.get(name) ?? new Map());
+    return this.maps.get(name);
+  }
+
+  listInsert(name, index, values) {
+    this.record('listInsert', name, index, values);
+    const items = this.listValues(name);
+    if (index > items.length) throw { code: 'INVALID_ARGUMENT', message: `index ${index} is past the end` };
+    this.lists.set(name, items.toSpliced(index, 0, ...values));
+    return this.change({ type: 'list', list: name, delta: [{ retain: index }, { insert: values }] });
+  }
+
+  listDelete(name, index, length) {
+    this.record('listDelete', name, index, length);
+    this.lists.set(name, this.listValues(name).toSpliced(index, length));
+    return this.change({ type: 'list', list: name, delta: [{ retain: index }, { delete: length }] });
+  }
+
+  listGet(name, index) {
+    return this.listValues(name)[index];
+  }
+
+  listLength(name) {
+    return this.listValues(name).length;
+  }
+
+  listValues(name) {
+    return this.lists.get(name) ?? [];
+  }
+
+  recordSet(collection, id, fields) {
+    this.record('recordSet', collection, id, fields);
+    const known = this.recordGet(collection, id);
+    const value = Object.fromEntries(Object.entries({ id, ...known, ...fields }).filter(([, field]) => field !== undefined));
+    const rest = this.recordValues(collection);
+    this.collections.set(collection, known ? rest.map((other) => (other.id === id ? value : other)) : [...rest, value]);
+    const change = known
+      ? { type: 'update', id, fields, removed: [] }
+      : { type: 'insert', id, value, before: null };
+    return this.change({ type: 'records', collection, changes: [change] });
+  }
+
+  recordDelete(collection, id, updateWins) {
+    this.record('recordDelete', collection, id, updateWins);
+    if (!this.recordGet(collection, id)) throw { code: 'INVALID_ARGUMENT', message: `id: there is no '${id}'` };
+    this.collections.set(collection, this.recordValues(collection).filter((other) => other.id !== id));
+    return this.change({ type: 'records', collection, changes: [{ type: 'delete', id }] });
+  }
+
+  recordMove(collection, id, place) {
+    this.record('recordMove', collection, id, place);
+    const moved = this.recordGet(collection, id);
+    const rest = this.recordValues(collection).filter((other) => other.id !== id);
+    const beside = rest.findIndex((other) => other.id === (place.before ?? place.after));
+    if (!moved || (beside < 0 && place.index === undefined && place.before !== null)) {
+      throw { code: 'INVALID_ARGUMENT', message: 'id: there is none' };
+    }
+    const at = place.index ?? (place.before === null ? rest.length : beside + (place.after === undefined ? 0 : 1));
+    this.collections.set(collection, rest.toSpliced(at, 0, moved));
+    return this.change({ type: 'records', collection, changes: [{ type: 'move', id, before: rest[at]?.id ?? null }] });
+  }
+
+  recordGet(collection, id) {
+    return this.recordValues(collection).find((other) => other.id === id);
+  }
+
+  recordIds(collection) {
+    return this.recordValues(collection).map(({ id }) => id);
+  }
+
+  recordValues(collection) {
+    return this.collections.get(collection) ?? [];
+  }
+
+  presenceSet(fields) {
+    this.record('presenceSet', fields);
+    const merged = Object.entries(fields === null ? {} : { ...this.presence, ...fields });
+    this.presence = Object.fromEntries(merged.filter(([, value]) => value !== null && value !== undefined));
+  }
+
+  presenceGet() {
+    return this.presence;
+  }
+
+  presenceOthers() {
+    return this.presences;
+  }
+
+  undo() {
+    this.record('undo');
+    const undo = this.steps.pop();
+    if (!undo) return false;
+    this.undone.push(undo());
+    this.tellHistory();
+    return true;
+  }
+
+  redo() {
+    this.record('redo');
+    const redo = this.undone.pop();
+    if (!redo) return false;
+    this.steps.push(redo());
+    this.tellHistory();
+    return true;
+  }
+
+  canUndo() {
+    return this.steps.length > 0;
+  }
+
+  canRedo() {
+    return this.undone.length > 0;
+  }
+
+  checkpoint() {
+    this.record('checkpoint');
+  }
+
+  tellHistory() {
+    this.emit({ type: 'history', canUndo: this.canUndo(), canRedo: this.canRedo() });
+  }
+
+  content() {
+    const maps = [...this.maps].map(([name, map]) => [name, Object.fromEntries(map)]);
+    return {
+      texts: Object.fromEntries(this.docs),
+      maps: Object.fromEntries(maps),
+      lists: Object.fromEntries(this.lists),
+      records: Object.fromEntries(this.collections),
+    };
+  }
+
   send(envelope) {
     this.record('send', envelope);
     if (!envelope.data) throw { code: 'INVALID_ARGUMENT', message: 'data: missing' };
+    if (envelope.data.cursor_position !== undefined) {
+      this.presenceSet(envelope.data);
+      return { id: envelope.id ?? 'presence' };
+    }
     this.seq += 1;
     if (fake.auto) this.ack();
     return { id: envelope.id ?? `id-${this.seq}`, seq: this.seq };
   }
 
+  /** A text becomes another; undoing it brings the one before back. */
   edit(doc, text, delta) {
-    this.docs.set(doc, text);
+    const splice = (next) => {
+      const before = this.docs.get(doc) ?? '';
+      this.docs.set(doc, next);
+      return () => splice(before);
+    };
+    return this.change({ type: 'text', doc, delta }, splice(text));
+  }
+
+  /** Tells a change; `undo` takes it back, if given. */
+  change(event, undo) {
     this.seq += 1;
-    this.emit({ type: 'text', doc, delta, origin: 'local', author: 'me', id: `op-${this.seq}` });
+    this.emit({ ...event, origin: 'local', author: 'me', id: `op-${this.seq}` });
+    if (undo) {
+      this.steps.push(undo);
+      this.undone = [];
+      this.tellHistory();
+    }
     if (fake.auto) this.ack();
     return this.seq;
   }

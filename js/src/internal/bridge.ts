@@ -6,6 +6,8 @@ import { loadInstance, type Instance } from './wasm.js';
 
 /** What the owner of a bridge gets told. */
 export interface BridgeHandlers {
+  /** The native client is there and has not dialed yet. */
+  opened(): void;
   /** Called for each native event, until the native client is gone. */
   event(event: NativeEvent): void;
   /** The module has trapped: nothing will come any more. */
@@ -39,6 +41,11 @@ export class Bridge {
   /** Whether `start` has been called and has not failed. */
   get started(): boolean {
     return this.#starting !== undefined;
+  }
+
+  /** Whether the native client is there. */
+  get loaded(): boolean {
+    return this.#native !== undefined;
   }
 
   /** What every call fails with from now on, if it does: `CLOSED` or `INTERNAL`. */
@@ -79,6 +86,7 @@ export class Bridge {
     this.#native ??= this.#use(undefined, () => new instance.module.NativeClient(this.#options, onEvent));
     this.#forgetDeath();
     this.#forgetDeath = instance.onDeath((failure) => this.#handlers.died(failure));
+    this.#handlers.opened();
     this.#use(this.#native, (native) => native.connect());
   }
 

@@ -1,6 +1,6 @@
 /** Keeps messages that nobody listens for yet, so that none is missed between `connect()` and `on('data')`. */
 
-import type { SyncMessage } from '../types.js';
+import type { SyncMessage } from '../messages.js';
 
 /** Messages kept. Full: the oldest that is no snapshot goes, and is counted. */
 export const MAX_BUFFERED_MESSAGES = 1_000;

@@ -1,6 +1,22 @@
 /** What the WebAssembly module exposes, written by hand: `pkg/` is generated and its types are looser than these. */
 
-import type { ClientStatus, DeltaOp, Durability, Peer, TextAttributes } from '../types.js';
+import type {
+  ChangeOrigin,
+  ClientStatus,
+  DeltaOp,
+  Durability,
+  JsonValue,
+  ListDeltaOp,
+  MapChange,
+  Peer,
+  PresenceState,
+  RecordChange,
+  RecordPlace,
+  RecordValue,
+  RoomContent,
+  TextAttributes,
+  TextRun,
+} from '../types.js';
 
 /** Arguments of the native constructor; validated there too. */
 export interface NativeOptions {
@@ -20,27 +36,73 @@ export type NativeEvent =
   | { type: 'reconnecting'; attempt: number; delayMs: number }
   | { type: 'synced'; synced: boolean }
   | { type: 'pending'; pending: number }
-  | { type: 'text'; doc: string; delta: DeltaOp[]; origin: 'local' | 'remote'; author: string; id: string }
+  | ({ type: 'text'; doc: string; delta: DeltaOp[] } & ChangeOrigin)
+  | ({ type: 'map'; map: string; changes: MapChange[] } & ChangeOrigin)
+  | ({ type: 'list'; list: string; delta: ListDeltaOp[] } & ChangeOrigin)
+  | ({ type: 'records'; collection: string; changes: RecordChange[] } & ChangeOrigin)
+  | { type: 'presence'; peerId: string; state: PresenceState | undefined }
+  | { type: 'history'; canUndo: boolean; canRedo: boolean }
   | { type: 'data'; envelope: object }
   | { type: 'ack'; seq: number; durability: Durability; by: string }
   | { type: 'refused'; seq: number; code: string; message: string }
   | { type: 'peer_join' | 'peer_leave'; peerId: string; author: string }
   | { type: 'error'; code: string; message: string };
 
-/** One client of one room. Every method may throw `{code, message}`, or a bare `RuntimeError` after a trap. */
-export interface NativeClient {
-  connect(): void;
-  wake(): void;
-  close(): Promise<void>;
-  free(): void;
+/** Texts. */
+interface NativeTexts {
   textInsert(doc: string, index: number, text: string, attributes?: TextAttributes): number;
   textDelete(doc: string, index: number, length: number): number;
   textFormat(doc: string, index: number, length: number, attributes: TextAttributes): number;
   textReplace(doc: string, text: string): number;
+  textMove(doc: string, from: number, to: number, length: number): number;
   textString(doc: string): string;
   textLength(doc: string): number;
   textDelta(doc: string): DeltaOp[];
-  send(envelope: object): { id: string; seq: number };
+  textCursor(doc: string, index: number, assoc: number): string;
+  textIndex(doc: string, cursor: string): number | undefined;
+  textAuthors(doc: string): TextRun[];
+}
+
+/** Maps and lists. */
+interface NativeContainers {
+  mapSet(map: string, key: string, value: JsonValue): number;
+  mapDelete(map: string, key: string): number;
+  mapGet(map: string, key: string): JsonValue | undefined;
+  mapEntries(map: string): [string, JsonValue][];
+  listInsert(list: string, index: number, values: JsonValue[]): number;
+  listDelete(list: string, index: number, length: number): number;
+  listGet(list: string, index: number): JsonValue | undefined;
+  listValues(list: string): JsonValue[];
+  listLength(list: string): number;
+}
+
+/** Records. */
+interface NativeRecords {
+  recordSet(collection: string, id: string, fields: object): number;
+  recordDelete(collection: string, id: string, updateWins: boolean): number;
+  recordMove(collection: string, id: string, place: RecordPlace): number;
+  recordGet(collection: string, id: string): RecordValue | undefined;
+  recordIds(collection: string): string[];
+  recordValues(collection: string): RecordValue[];
+}
+
+/** One client of one room. Every method may throw `{code, message}`, or a bare `RuntimeError` after a trap. */
+export interface NativeClient extends NativeTexts, NativeContainers, NativeRecords {
+  connect(): void;
+  wake(): void;
+  close(): Promise<void>;
+  free(): void;
+  presenceSet(fields: object | null): void;
+  presenceGet(): PresenceState;
+  presenceOthers(): [string, PresenceState][];
+  undo(): boolean;
+  redo(): boolean;
+  canUndo(): boolean;
+  canRedo(): boolean;
+  checkpoint(): void;
+  content(): RoomContent;
+  /** Without `seq`: nothing that is stored, so that nobody will acknowledge it. */
+  send(envelope: object): { id: string; seq?: number };
   status(): ClientStatus;
   synced(): boolean;
   pending(): number;

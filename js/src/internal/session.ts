@@ -1,0 +1,266 @@
+/** One client below its public face: its lifetime, who waits for what, and where native events go. */
+
+import { CLIENT_EVENTS, type ClientEvents, type ClientStats } from '../client-events.js';
+import { PeersyncError } from '../errors.js';
+import { Emitter, type Unsubscribe } from '../events.js';
+import type { SharedList } from '../list.js';
+import type { SharedMap } from '../map.js';
+import type { OperationMessage, SyncMessage } from '../messages.js';
+import { checkOptions, checkUntil, type SendOptions } from '../options.js';
+import type { SharedRecords } from '../records.js';
+import type { SharedText } from '../text.js';
+import type { Ack, ClientStatus, ListEvent, MapEvent, RecordsEvent, TextEvent, WaitOptions } from '../types.js';
+import { Acks } from './acks.js';
+import { Arrivals, type Arrival } from './arrivals.js';
+import { Bridge, toCode } from './bridge.js';
+import { invalid, shown } from './check.js';
+import { DataBuffer } from './data-buffer.js';
+import { Documents } from './document.js';
+import { LivePresence } from './live-presence.js';
+import type { NativeEvent } from './native.js';
+import { plain } from './plain.js';
+import { waitFor } from './wait.js';
+import { onWake } from './wake.js';
+
+/** Failures after which waiting for the room is pointless. */
+const FATAL: ReadonlySet<string> = new Set(['INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED']);
+
+/** Parts of a message that may be larger than one operation. */
+const LONG_TEXTS = ['message.data.content', 'message.data.document'];
+
+/** What a client and its documents share. */
+export class Session {
+  readonly bridge: Bridge;
+  readonly events: Emitter<ClientEvents>;
+  readonly texts: Documents<TextEvent, SharedText>;
+  readonly maps: Documents<MapEvent, SharedMap>;
+  readonly lists: Documents<ListEvent, SharedList>;
+  readonly records: Documents<RecordsEvent, SharedRecords>;
+  readonly presence: LivePresence;
+  readonly #room: string;
+  readonly #debug: boolean;
+  readonly #data: DataBuffer;
+  readonly #acks = new Acks();
+  readonly #arrivals = new Arrivals();
+  #stopWake: Unsubscribe | undefined;
+  #stopSignal: Unsubscribe = () => {};
+  #closing: Promise<void> | undefined;
+  #status: ClientStatus = 'disconnected';
+  #pending = 0;
+  #lastFailure: PeersyncError | undefined;
+
+  constructor(url: unknown, options: unknown) {
+    const { signal, ...checked } = checkOptions(url, options);
+    this.#room = checked.room;
+    this.#debug = checked.debug !== undefined;
+    this.bridge = new Bridge(checked, {
+      opened: () => this.#opened(),
+      event: (event) => this.#handle(event),
+      died: (failure) => this.#die(failure),
+    });
+    this.texts = new Documents(this.bridge);
+    this.maps = new Documents(this.bridge);
+    this.lists = new Documents(this.bridge);
+    this.records = new Documents(this.bridge);
+    this.presence = new LivePresence(this.bridge);
+    this.events = new Emitter<ClientEvents>(CLIENT_EVENTS, (type) => {
+      if (type === 'data') this.#data.listenerAdded();
+    });
+    this.#data = new DataBuffer({
+      has: () => this.events.has('data'),
+      emit: (message) => this.events.emit('data', message),
+    });
+    if (signal?.aborted) void this.close();
+    else if (signal) {
+      const close = () => void this.close();
+      signal.addEventListener('abort', close);
+      this.#stopSignal = () => signal.removeEventListener('abort', close);
+    }
+  }
+
+  get status(): ClientStatus {
+    return this.#status;
+  }
+
+  get pending(): number {
+    return this.bridge.peek(this.#pending, (native) => native.pending());
+  }
+
+  /** Throws what every call fails with from now on, if it does. */
+  check(): void {
+    const { failure } = this.bridge;
+    if (failure) throw failure;
+  }
+
+  /** Dials and waits for the room's state. */
+  async connect(wait: WaitOptions): Promise<void> {
+    this.check();
+    const what = `the state of room '${this.#room}' did not arrive`;
+    await waitFor<void>(wait, what, (resolve, reject) => this.#awaitArrival({ resolve, reject }), () => this.#lastFailure);
+  }
+
+  /** Hands an envelope to the module and waits until it is safe. */
+  async send(message: unknown, options: SendOptions): Promise<Ack> {
+    const until = checkUntil(options.until);
+    if (typeof message !== 'object' || message === null) throw invalid(`the message must be an object, not ${shown(message)}`);
+    this.check();
+    const copy = plain('message', message, { around: 3, texts: LONG_TEXTS });
+    return waitFor<Ack>(options, 'the operation was not acknowledged', (resolve, reject) => {
+      const { id, seq } = this.bridge.call('sending', (native) => native.send(copy));
+      // It has been applied: that is all `local` asks for, and all there will be for what is never stored.
+      if (until === 'local' || seq === undefined) {
+        resolve({ id, durability: 'local', by: this.bridge.peek('', (native) => native.peerId()) });
+      }
+      return seq === undefined ? () => {} : this.#acks.add(seq, id, { until, resolve, reject });
+    });
+  }
+
+  stats(): ClientStats {
+    this.check();
+    const native = this.bridge.peek<Record<string, unknown>>({}, (client) => client.stats());
+    return { ...native, dataBuffered: this.#data.buffered, dataDropped: this.#data.dropped };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#unhook();
+    const closed = new PeersyncError('CLOSED', 'the client was closed');
+    // Not the acks: some may still come while the native side sends what is unsent.
+    this.#arrivals.fail(closed);
+    await this.bridge.close();
+    this.#setStatus('closed');
+    this.#acks.fail(closed);
+    this.events.fail(closed);
+  }
+
+  #awaitArrival(arrival: Arrival): () => void {
+    this.#stopWake ??= onWake(() => this.#wake());
+    if (!this.bridge.started) this.#setStatus('connecting');
+    this.bridge.start().catch((error: PeersyncError) => {
+      if (!this.#closing) this.#setStatus('disconnected');
+      arrival.reject(error);
+    });
+    return this.#arrivals.add(arrival);
+  }
+
+  #opened(): void {
+    try {
+      this.presence.opened();
+    } catch (error) {
+      this.#report(error as PeersyncError);
+    }
+  }
+
+  #wake(): void {
+    try {
+      this.bridge.peek(undefined, (native) => native.wake());
+    } catch (error) {
+      if (error instanceof PeersyncError) this.#report(error);
+    }
+  }
+
+  #handle(event: NativeEvent): void {
+    if (this.#debug) console.debug('peersync', event);
+    switch (event.type) {
+      case 'status':
+        return this.#setStatus(event.status);
+      case 'connected':
+        return this.events.emit('connected', { peerId: event.peerId });
+      case 'disconnected':
+        this.#lastFailure = new PeersyncError('CONNECTION_FAILED', event.reason);
+        return this.events.emit('disconnected', { reason: event.reason });
+      case 'reconnecting':
+        return this.events.emit('reconnecting', { attempt: event.attempt, delayMs: event.delayMs });
+      case 'synced':
+        return this.#setSynced(event.synced);
+      case 'pending':
+        this.#pending = event.pending;
+        return this.events.emit('pending', event.pending);
+      case 'data':
+        return this.#deliver(event.envelope as SyncMessage);
+      case 'ack': {
+        const { seq, durability, by } = event;
+        return this.events.emit('ack', { seq, ids: this.#acks.ack(event), durability, by });
+      }
+      case 'refused': {
+        const error = new PeersyncError(toCode(event.code, 'REFUSED'), event.message);
+        return this.#acks.refuse(event.seq, error) ? undefined : this.#report(error);
+      }
+      case 'peer_join':
+      case 'peer_leave':
+        return this.events.emit(event.type, { peerId: event.peerId, author: event.author });
+      case 'history':
+        return this.events.emit('history', { canUndo: event.canUndo, canRedo: event.canRedo });
+      case 'error':
+        return this.#fail(new PeersyncError(toCode(event.code, 'INTERNAL'), event.message));
+      default:
+        return this.#change(event);
+    }
+  }
+
+  #change(event: Extract<NativeEvent, { type: 'text' | 'map' | 'list' | 'records' | 'presence' }>): void {
+    if (event.type === 'presence') {
+      const { peerId, state } = event;
+      this.presence.deliver({ peerId, state });
+      return this.events.emit('presence', { peerId, state });
+    }
+    const { origin, author, id } = event;
+    switch (event.type) {
+      case 'text':
+        return this.texts.deliver(event.doc, { delta: event.delta, origin, author, id });
+      case 'map':
+        return this.maps.deliver(event.map, { changes: event.changes, origin, author, id });
+      case 'list':
+        return this.lists.deliver(event.list, { delta: event.delta, origin, author, id });
+      case 'records':
+        return this.records.deliver(event.collection, { changes: event.changes, origin, author, id });
+    }
+  }
+
+  #deliver(message: SyncMessage): void {
+    this.#data.push(message);
+    if (message.type === 'operation') this.events.emit('operation', message as OperationMessage);
+  }
+
+  #setStatus(status: ClientStatus): void {
+    if (this.#status === status) return;
+    this.#status = status;
+    this.events.emit('status', status);
+  }
+
+  #setSynced(synced: boolean): void {
+    if (synced) this.#arrivals.arrived();
+    this.events.emit('synced', synced);
+  }
+
+  #fail(error: PeersyncError): void {
+    this.#lastFailure = error;
+    const awaited = FATAL.has(error.code) && this.#arrivals.fail(error);
+    // Whoever awaits `connect()` hears of it there.
+    if (!awaited || this.events.has('error')) this.#report(error);
+  }
+
+  #report(error: PeersyncError): void {
+    if (this.events.has('error')) this.events.emit('error', error);
+    else console.warn('peersync:', error);
+  }
+
+  #die(failure: PeersyncError): void {
+    this.#unhook();
+    this.#setStatus('closed');
+    this.#arrivals.fail(failure);
+    this.#acks.fail(failure);
+    this.#report(failure);
+    this.events.fail(failure);
+  }
+
+  #unhook(): void {
+    this.#stopWake?.();
+    this.#stopWake = undefined;
+    this.#stopSignal();
+  }
+}
