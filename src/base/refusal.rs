@@ -76,4 +76,6 @@ refusals! {
     BadPresence = "bad_presence",
     /// Presence more often than any display needs; only the newest state is kept.
     PresenceFlood = "presence_flood",
+    /// A records patch that is malformed or not canonical.
+    BadRecords = "bad_records",
 }
