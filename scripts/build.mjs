@@ -1,6 +1,7 @@
-// Builds everything that `npm start` runs: wasm, wrapper, server.
+// Builds everything that `npm start` runs: wasm, wrapper, what the pages use, server.
 //   npm run build [-- --dev]
 import { buildJs } from './build-js.mjs';
+import { buildVendor } from './build-vendor.mjs';
 import { buildWasm } from './build-wasm.mjs';
 import { main } from './lib/main.mjs';
 import { serverBinary } from './lib/paths.mjs';
@@ -22,6 +23,7 @@ export async function buildAll(options = {}) {
   await ensureBuildTools();
   await buildWasm(options);
   await buildJs();
+  await buildVendor();
   return buildServer(options);
 }
 

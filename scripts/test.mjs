@@ -1,6 +1,7 @@
 // npm test: installs what is missing, builds, runs every suite, prints the sum last.
 //   node scripts/test.mjs [suite] [arguments of that suite]
 import { buildJs } from './build-js.mjs';
+import { buildVendor } from './build-vendor.mjs';
 import { buildWasm } from './build-wasm.mjs';
 import { buildServer } from './build.mjs';
 import { runWithin } from './lib/children.mjs';
@@ -22,7 +23,7 @@ const SUITES = {
   lint: { minutes: 12, needs: ['tools', 'wasm'] },
   rust: { minutes: 8, needs: ['tools', 'rust tests'] },
   wasm: { minutes: 4, needs: ['tools', 'wasm-pack', 'chromedriver', 'wasm tests'] },
-  browser: { minutes: 8, needs: ['tools', 'chrome', 'wasm', 'wrapper', 'server'] },
+  browser: { minutes: 8, needs: ['tools', 'chrome', 'wasm', 'wrapper', 'pages', 'server'] },
   size: { minutes: 1, needs: ['tools', 'wasm', 'wrapper'] },
   packaging: { minutes: 1, needs: ['tools', 'wasm', 'wrapper'] },
 };
@@ -34,6 +35,7 @@ const PREPARATIONS = {
   chromedriver: async () => ensureDriver(await ensureChrome()),
   wasm: buildWasm,
   wrapper: buildJs,
+  pages: buildVendor,
   server: buildServer,
   'rust tests': compileRustTests,
   'wasm tests': compileWasmTests,

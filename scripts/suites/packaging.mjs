@@ -1,12 +1,12 @@
 // The npm package as a user gets it: packed, installed in an empty folder without network, loaded.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { checks, expectNone } from '../lib/checks.mjs';
 import { report } from '../lib/counts.mjs';
-import { main } from '../lib/main.mjs';
+import { Refusal, main } from '../lib/main.mjs';
 import { at } from '../lib/paths.mjs';
-import { npm, run } from '../lib/run.mjs';
+import { npm, run, start } from '../lib/run.mjs';
 import { files } from '../lib/stamp.mjs';
 
 const ALLOWED = [
@@ -48,6 +48,22 @@ const USER_CODE = `
   export const names: string[] = Object.keys(peersync);
 `;
 
+const BINDING_CODE = `
+  import { EditorState } from '@codemirror/state';
+  import { BrowserSyncClient } from 'peersync';
+  import { peersyncText } from 'peersync/codemirror';
+  const client = new BrowserSyncClient('ws://localhost:8000/ws');
+  EditorState.create({ extensions: peersyncText(client.text('notes'), { client }) });
+`;
+
+/** What a user of the binding has installed, from what is installed here. */
+function addCodeMirror(consumer) {
+  const packages = ['@codemirror/state', '@codemirror/view', '@marijn/find-cluster-break', 'crelt', 'style-mod', 'w3c-keyname'];
+  for (const name of packages) {
+    cpSync(at('node_modules', ...name.split('/')), path.join(consumer, 'node_modules', name), { recursive: true });
+  }
+}
+
 async function install(folder) {
   await npm(['pack', '--silent', '--pack-destination', folder], { show: false });
   const { name, version } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
@@ -83,15 +99,26 @@ await main(import.meta.url, async () => {
       await check('import does nothing but import', () =>
         node(consumer, '--input-type=module', '--eval', IMPORT_DOES_NOTHING));
       await check('require() works', () => node(consumer, '--input-type=commonjs', '--eval', "require('peersync')"));
+      const expectTypes = async (code, resolution) => {
+        writeFileSync(path.join(consumer, 'index.ts'), code);
+        const module = resolution === 'bundler' ? 'esnext' : resolution;
+        const language = ['--target', 'es2022', '--lib', 'es2022,dom,esnext.disposable'];
+        const flags = ['--noEmit', '--strict', ...language, '--module', module, '--moduleResolution', resolution];
+        await node(consumer, at('node_modules', 'typescript', 'bin', 'tsc'), ...flags, 'index.ts');
+      };
       for (const resolution of ['nodenext', 'bundler']) {
-        await check(`types resolve (${resolution})`, async () => {
-          writeFileSync(path.join(consumer, 'index.ts'), USER_CODE);
-          const module = resolution === 'bundler' ? 'esnext' : resolution;
-          const language = ['--target', 'es2022', '--lib', 'es2022,dom,esnext.disposable'];
-          const flags = ['--noEmit', '--strict', ...language, '--module', module, '--moduleResolution', resolution];
-          await node(consumer, at('node_modules', 'typescript', 'bin', 'tsc'), ...flags, 'index.ts');
-        });
+        await check(`types resolve (${resolution})`, () => expectTypes(USER_CODE, resolution));
       }
+      await check('CodeMirror is not installed along, and only its binding needs it', async () => {
+        expectNone(['@codemirror'].filter((name) => existsSync(path.join(consumer, 'node_modules', name))));
+        const binding = await start(process.execPath, ['--input-type=module', '--eval', BINDING_CODE], { cwd: consumer, show: false });
+        if (!/Cannot find package '@codemirror/.test(binding.output)) throw new Refusal(`the binding said: ${binding.output}`);
+      });
+      await check('the CodeMirror binding loads beside CodeMirror, and its types resolve', async () => {
+        addCodeMirror(consumer);
+        await node(consumer, '--input-type=module', '--eval', BINDING_CODE);
+        for (const resolution of ['nodenext', 'bundler']) await expectTypes(BINDING_CODE, resolution);
+      });
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
