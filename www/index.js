@@ -1,9 +1,10 @@
-// Landing page: a link to a room of one's own, and the snippet with this server's address in it.
+// Landing page: links to a room of one's own, and the snippet with this server's address in it.
 
 const letters = 'abcdefghijkmnpqrstuvwxyz23456789';
 const random = crypto.getRandomValues(new Uint8Array(10));
 const room = Array.from(random, (byte) => letters[byte % letters.length]).join('');
 document.querySelector('#fresh').href = `/notepad/?room=${room}`;
+document.querySelector('#fresh-board').href = `/whiteboard/?room=${room}`;
 
 const snippet = document.querySelector('#snippet');
 const secure = location.protocol === 'https:';
