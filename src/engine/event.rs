@@ -75,6 +75,13 @@ pub enum Event {
         /// On whose behalf.
         author: AuthorId,
     },
+    /// What another node lets others see has changed.
+    Presence {
+        /// Its transport id.
+        node: NodeId,
+        /// An encoded JSON object; `None`: it shows nothing any more, or is gone.
+        state: Option<Vec<u8>>,
+    },
     /// Bytes from a peer were not taken.
     Counted {
         /// From where.

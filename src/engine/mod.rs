@@ -9,6 +9,7 @@ mod edit;
 mod envelope;
 mod event;
 mod journal;
+mod presence;
 mod receive;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -360,6 +361,7 @@ impl Engine {
             let millis = self.wall.corrected(now);
             self.push_event(Event::Change { change, origin, author, id, at: millis });
         }
+        self.tell_presence();
         self.journal.tick(now);
         self.gossip.flush(now, self.replica.log());
         self.tell_state();

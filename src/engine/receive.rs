@@ -58,6 +58,7 @@ impl Engine {
             Frame::Members { joined, left, .. } if self.gossip.is_pinned(link) => {
                 self.on_members(joined, &left);
             }
+            Frame::Presence(presence) => self.on_presence(now, link, presence),
             _ => {}
         }
     }
@@ -329,7 +330,7 @@ impl Engine {
         self.gossip.send(link, &Frame::Refused(Refused { id, reason, wall }));
     }
 
-    fn count(&mut self, link: LinkId, reason: Refusal) {
+    pub(super) fn count(&mut self, link: LinkId, reason: Refusal) {
         self.push_event(Event::Counted { link, reason });
     }
 

@@ -5,6 +5,7 @@
 //! Follows SPEC §4; the ideas are anti-entropy (Demers et al., 1987) over per-writer version vectors.
 
 mod members;
+mod presence;
 mod session;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +19,7 @@ use crate::{
 };
 
 use members::Members;
+use presence::Crowd;
 pub use session::PeerHello;
 use session::Session;
 
@@ -47,6 +49,7 @@ pub struct Gossip {
     backend: bool,
     links: BTreeMap<LinkId, Session>,
     members: Members,
+    crowd: Crowd,
     out: VecDeque<Output>,
 }
 
@@ -54,7 +57,13 @@ impl Gossip {
     /// No sessions yet. A backend tells members about each other.
     #[must_use]
     pub fn new(backend: bool) -> Self {
-        Self { backend, links: BTreeMap::new(), members: Members::default(), out: VecDeque::new() }
+        Self {
+            backend,
+            links: BTreeMap::new(),
+            members: Members::default(),
+            crowd: Crowd::new(backend),
+            out: VecDeque::new(),
+        }
     }
 
     /// The next thing to do.
@@ -66,7 +75,7 @@ impl Gossip {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let links = self.links.values().filter_map(Session::next_deadline).min();
-        [links, self.members.deadline()].into_iter().flatten().min()
+        [links, self.members.deadline(), self.presence_deadline()].into_iter().flatten().min()
     }
 
     /// How many sessions there are.
@@ -104,6 +113,9 @@ impl Gossip {
     /// Forgets a session. Whether the peer was the pinned backend.
     pub fn link_down(&mut self, now: Timestamp, link: LinkId) -> bool {
         let Some(session) = self.links.remove(&link) else { return false };
+        if session.hello.is_some() {
+            self.presence_ends(&session.node, session.pinned);
+        }
         if self.backend && session.hello.is_some() {
             self.members.leave(now, &session.node);
         }
@@ -136,6 +148,11 @@ impl Gossip {
             session.in_flight = session.in_flight.saturating_sub(bytes);
         }
         self.flush_link(now, link, log);
+    }
+
+    /// Links whose peers have said hello.
+    pub fn greeted(&self) -> impl Iterator<Item = LinkId> {
+        self.links.iter().filter(|(_, session)| session.hello.is_some()).map(|(link, _)| *link)
     }
 
     /// Whether the link's peer is the pinned backend.
@@ -178,6 +195,7 @@ impl Gossip {
             frames.extend(self.members.everyone());
             self.members.join(now, &node, hello.author);
         }
+        self.presence_begins(link);
         for frame in frames {
             self.send(link, &frame);
         }
@@ -370,12 +388,14 @@ impl Gossip {
         while let Some(frame) = self.links.get_mut(&link).and_then(|session| session.next_push(now, log)) {
             self.send_bytes(link, frame);
         }
+        self.flush_presence(now, link);
     }
 
     /// Does what is due: retries, digests, members, hellos that never came.
     pub fn on_timeout(&mut self, now: Timestamp, log: &dyn OpSource) {
         let mut sends = Vec::new();
         let mut late = Vec::new();
+        let mut repeats = Vec::new();
         for (link, session) in &mut self.links {
             if session.hello_overdue(now) {
                 late.push(*link);
@@ -383,6 +403,7 @@ impl Gossip {
             sends.extend(session.due_wants(now, log).into_iter().map(|frame| (*link, frame)));
             if session.digest_due(now) {
                 sends.push((*link, Frame::Digest(log.digest())));
+                repeats.push(*link);
             }
         }
         for frame in self.members.due(now) {
@@ -392,6 +413,10 @@ impl Gossip {
         for (link, frame) in sends {
             self.send(link, &frame);
         }
+        for link in repeats {
+            self.repeat_presence(now, link);
+        }
+        self.presence_timeout(now);
         for link in late {
             self.refuse(link, Refusal::BadHello);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::presence::{Hearing, Telling};
 use crate::{
     base::{
         AuthorId, Hash, LinkId, NodeId, OpId, Seq, Timestamp, WriterId,
@@ -63,6 +64,8 @@ pub(crate) struct Session {
     persisted_owed: BTreeMap<WriterId, Seq>,
     wants: BTreeMap<WriterId, (Want, Timestamp)>,
     digest_deadline: Timestamp,
+    pub(super) telling: Telling,
+    pub(super) hearing: Hearing,
 }
 
 impl Session {
@@ -94,6 +97,8 @@ impl Session {
             persisted_owed: BTreeMap::new(),
             wants: BTreeMap::new(),
             digest_deadline: now.plus(DIGEST_INTERVAL_MS),
+            telling: Telling::default(),
+            hearing: Hearing::default(),
         }
     }
 
@@ -377,7 +382,10 @@ impl Session {
         let hello = self.hello.is_none().then_some(self.hello_deadline);
         let digest = self.hello.is_some().then_some(self.digest_deadline);
         let wants = self.wants.values().map(|(_, deadline)| *deadline).min();
-        [hello, digest, wants, self.received_deadline].into_iter().flatten().min()
+        // A link that does not read is owed its marks when it reads again; until then the moment must not stand in
+        // the past, or the driver would do nothing but look at it.
+        let received = self.received_deadline.filter(|_| self.in_flight < LINK_WINDOW_BYTES);
+        [hello, digest, wants, received].into_iter().flatten().min()
     }
 }
 

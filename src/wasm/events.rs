@@ -59,7 +59,7 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
             vec![error(code, &format!("the backend ended the session: {}", reason.as_str()))]
         }
         Event::StorageFailed => vec![error("STORAGE_FULL", "operations cannot be stored; they are tried again")],
-        Event::Counted { .. } | Event::Equivocation { .. } => Vec::new(),
+        Event::Counted { .. } | Event::Equivocation { .. } | Event::Presence { .. } => Vec::new(),
     }
 }
 

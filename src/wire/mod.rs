@@ -10,7 +10,7 @@ mod value;
 
 pub use codec::{Reader, WireError, put_uvarint};
 pub use compact::{CompactOp, ExpandError, WriterIndex};
-pub use frame::{Ack, Frame, Hello, Item, Member, Refused, VectorEntry, Want, peek_room};
+pub use frame::{Ack, Frame, Hello, Item, Member, Presence, PresenceEntry, Refused, VectorEntry, Want, peek_room};
 pub use op::{Dep, Header, Kind, Op};
 pub use source::OpSource;
 pub use value::{Value, put_string, read_string};

@@ -1,6 +1,7 @@
 //! The engine's rules, one a test: two or three engines wired in memory, time by hand, every frame on record.
 
 mod acks;
+mod presence;
 mod repair;
 mod sessions;
 mod state;

@@ -183,3 +183,19 @@ fn s9_a_peer_that_makes_us_answer_and_never_reads_is_dropped() {
     let _ = engine.handle_input(Timestamp(1), Input::Frame { link: LINK, bytes: flood });
     assert!(outputs(&mut engine).is_empty());
 }
+
+#[test]
+fn s9_marks_owed_to_a_link_that_does_not_read_wake_nobody() {
+    let mut engine = full_room(200);
+    let now = Timestamp(100_000);
+    puppet_asks(&mut engine, now);
+    let mut author = Engine::new(engine.config.clone(), WriterId(5), Box::new(Ed25519::from_seed([3; 32])));
+    author.insert(Timestamp(0), "other", 0, "x", None).unwrap();
+    let op = author.replica().log().at(0).unwrap().clone();
+    say(&mut engine, now, &Frame::Ops(vec![Item::Full(Box::new(op))]));
+    outputs(&mut engine);
+    let late = now.plus(ACK_DELAY_MS * 2);
+    let _ = engine.handle_input(late, Input::Timeout);
+    outputs(&mut engine);
+    assert!(engine.poll_timeout().is_some_and(|due| due > late), "the driver would turn in circles");
+}
