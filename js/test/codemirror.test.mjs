@@ -1,6 +1,11 @@
 // The parts of the CodeMirror binding that need no browser: what becomes of edits and events, and of hostile presence.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { ChangeSet, EditorState, Text } from '@codemirror/state';
 import { difference, ownSplices, reads, toChanges, toSplices } from '../dist/internal/codemirror-changes.js';
 import { TextLink } from '../dist/internal/codemirror-link.js';
@@ -282,4 +287,37 @@ test('importing the binding makes an extension without a browser', async () => {
     assert.throws(() => peersyncText(text, options), { code: 'INVALID_ARGUMENT' });
   }
   assert.throws(() => peersyncText('notes'), { code: 'INVALID_ARGUMENT' });
+});
+
+test('every public function has one example, and the examples compile as a user\'s files', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const text = readFileSync(path.join(root, 'js', 'src', 'codemirror.ts'), 'utf8');
+  const comments = [...text.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\nexport function (\w+)/g)];
+  assert.equal(comments.length, [...text.matchAll(/^export function/gm)].length);
+  const folder = mkdtempSync(path.join(tmpdir(), 'peersync-codemirror-'));
+  try {
+    const files = comments.map(([, comment, name]) => {
+      const examples = [...comment.matchAll(/```ts\n([^]*?)```/g)];
+      assert.equal(examples.length, 1, name);
+      writeFileSync(path.join(folder, `${name}.ts`), `${examples[0][1].replace(/^ *\* ?/gm, '')}\nexport {};\n`);
+      return `${name}.ts`;
+    });
+    writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
+    const dist = (file) => [path.join(root, 'js', 'dist', file)];
+    const paths = {
+      peersync: dist('index.d.ts'),
+      'peersync/codemirror': dist('codemirror.d.ts'),
+      '@codemirror/*': [path.join(root, 'node_modules', '@codemirror', '*')],
+    };
+    const compilerOptions = {
+      target: 'es2022', module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom', 'esnext.disposable'],
+      types: [], strict: true, noEmit: true, paths,
+    };
+    writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+    execFileSync(process.execPath, [path.join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', folder], { encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    assert.fail(`${error.message}${error.stdout ?? ''}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -8,7 +8,8 @@ checkServer();
 await import('./cases/convergence.mjs');
 await import('./cases/durability.mjs');
 await import('./cases/notepad.mjs');
-await import('./cases/textarea.mjs');
+await import('./cases/codemirror.mjs');
+await import('./cases/whiteboard.mjs');
 await import('./cases/sdk.mjs');
 await import('./cases/readme.mjs');
 

@@ -1,12 +1,15 @@
 // Notepad: one shared text per room. ?room=name, ?backend=ws://host:port/path (default: this server).
-import { BrowserSyncClient, isPeersyncError } from '/sdk/index.js';
-import { bindTextarea } from './textarea.js';
+import { BrowserSyncClient, isPeersyncError } from 'peersync';
+import { authorsShown, redo, showAuthors, undo, writers } from 'peersync/codemirror';
+import { openEditor } from './editor.js';
+import { profile } from './profile.js';
 
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const room = query.get('room') || 'default';
 const backend = query.get('backend') || `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
-const paper = $('paper');
+const MAX_FACES = 5;
+const MAX_LEGEND = 12;
 
 let arrived = false;
 let retryAt = 0;
@@ -41,15 +44,63 @@ function show(client) {
     clearTimeout(speechTimer);
     speechTimer = setTimeout(() => ($('spoken').textContent = sentence), 1_000);
   }
-  // The backend is a peer too, but not one of the people.
-  const others = client.peers.filter(({ peerId }) => peerId !== backendPeer).map(({ author }) => author);
-  const people = new Set([client.author, ...others]).size;
-  const counted = arrived && client.status === 'connected';
-  $('people').textContent = counted ? `${people} ${people === 1 ? 'person' : 'people'} here` : '–';
-  // The text, not the textarea: that one may be about to follow.
+  showPeople(client);
+  // The text, not the editor: that one may be about to follow.
   if (!arrived || client.status === 'closed') return;
+  $('undo').disabled = Boolean(failure) || !client.canUndo;
+  $('redo').disabled = Boolean(failure) || !client.canRedo;
   const { length } = client.text('document');
   $('count').textContent = `${length.toLocaleString('en')} character${length === 1 ? '' : 's'}`;
+}
+
+/** How many there are, and the first letters of their names. */
+function showPeople(client) {
+  const counted = arrived && client.status === 'connected';
+  const people = new Map([[client.author, profile]]);
+  if (counted) {
+    const states = client.presence.others();
+    // The backend is a peer too, but not one of the people.
+    for (const { peerId, author } of client.peers) {
+      if (peerId !== backendPeer && !people.has(author)) people.set(author, states.get(peerId) ?? {});
+    }
+  }
+  $('people').textContent = counted ? `${people.size} ${people.size === 1 ? 'person' : 'people'} here` : '–';
+  const faces = counted ? [...people.values()].slice(0, MAX_FACES) : [];
+  replaceChildren($('faces'), faces.map(({ name, color }) => {
+    const face = document.createElement('i');
+    const shown = typeof name === 'string' ? name.trim().slice(0, 40) : '';
+    face.textContent = [...(shown || '?')][0].toUpperCase();
+    face.title = shown || 'Guest';
+    face.style.backgroundColor = /^#[0-9a-f]{6}$/i.test(color) ? color : 'var(--soft)';
+    return face;
+  }));
+}
+
+/** Who wrote how much of the text, while the marks for it are shown. */
+function showLegend(view) {
+  const list = writers(view.state);
+  $('authors').setAttribute('aria-pressed', authorsShown(view.state));
+  $('legend').hidden = !authorsShown(view.state);
+  const whole = list.reduce((sum, { length }) => sum + length, 0);
+  const entries = list.slice(0, MAX_LEGEND).map(({ name, color, length, self }) => {
+    const entry = document.createElement('li');
+    const dot = document.createElement('i');
+    dot.style.backgroundColor = color;
+    const who = document.createElement('b');
+    who.textContent = self ? `${name} (you)` : name;
+    entry.append(dot, who, ` ${Math.max(1, Math.round((100 * length) / whole))} %`);
+    return entry;
+  });
+  const note = (text) => Object.assign(document.createElement('li'), { textContent: text });
+  if (list.length > MAX_LEGEND) entries.push(note(`and ${list.length - MAX_LEGEND} more`));
+  if (list.length === 0) entries.push(note('Nobody has written anything yet.'));
+  replaceChildren($('legend'), entries);
+}
+
+/** Leaves alone what is the same: this is asked many times a second. */
+function replaceChildren(parent, children) {
+  const same = parent.children.length === children.length && children.every((child, at) => child.isEqualNode(parent.children[at]));
+  if (!same) parent.replaceChildren(...children);
 }
 
 function toast(sentence) {
@@ -60,19 +111,24 @@ function toast(sentence) {
 }
 
 function open() {
-  const client = new BrowserSyncClient(backend, { room });
-  const text = client.text('document');
+  const client = new BrowserSyncClient(backend, { room, identity: profile.identity });
   const refresh = () => show(client);
+  const { view, allow } = openEditor($('editor'), client, {
+    user: { name: profile.name, color: profile.color },
+    onChange: (update) => {
+      if (update.docChanged) refresh();
+      showLegend(update.view);
+    },
+    onError: (error) => toast(`Not possible: ${error.message}`),
+  });
 
   client.on('connected', ({ peerId }) => (backendPeer = peerId));
   client.on('reconnecting', ({ delayMs }) => (retryAt = Date.now() + delayMs));
   client.on('synced', (synced) => {
     if (!synced || arrived) return;
     arrived = true;
-    bindTextarea(paper, text, (error) => toast(`Not possible: ${error.message}`));
-    paper.readOnly = false;
-    paper.placeholder = 'Write something. Everyone in this room sees it.';
-    if (document.activeElement === document.body) paper.focus();
+    allow(true, 'Write something. Everyone in this room sees it.');
+    if (document.activeElement === document.body) view.focus();
   });
   client.on('error', (error) => {
     // After these nothing goes on; after any other, the status line already says how things stand.
@@ -80,20 +136,20 @@ function open() {
     if (final.includes(error.code)) stop(error);
     else if (arrived) toast(error.message);
   });
-  for (const event of ['status', 'synced', 'pending', 'connected', 'reconnecting', 'peer_join', 'peer_leave']) {
+  for (const event of ['status', 'synced', 'pending', 'connected', 'reconnecting', 'peer_join', 'peer_leave', 'presence', 'history']) {
     client.on(event, refresh);
   }
-  text.observe(refresh);
-  paper.addEventListener('input', refresh);
+  client.on('presence', () => avoidColors(client));
+  client.text('document').observe(refresh);
   setInterval(() => arrived || refresh(), 1_000);
 
   function stop(error) {
     failure = `Stopped: ${error.message}`;
-    paper.readOnly = true;
-    paper.placeholder = '';
+    allow(false, '');
     refresh();
   }
 
+  useTools(client, view, refresh);
   addEventListener('beforeunload', (event) => {
     if (client.pending > 0) event.preventDefault();
   });
@@ -102,6 +158,39 @@ function open() {
   return client;
 }
 
+/** Of two whom chance gave one colour, the one who came with the larger peer id takes another. */
+function avoidColors(client) {
+  const others = [...client.presence.others()];
+  const taken = others.filter(([peerId]) => peerId < client.peerId).map(([, { color }]) => color);
+  if (!profile.avoidColors(taken)) return;
+  $('color').value = profile.color;
+  client.presence.set({ color: profile.color });
+}
+
+function useTools(client, view, refresh) {
+  // Pressing a tool leaves the caret, and a phone's keyboard, where they are.
+  for (const tool of document.querySelectorAll('.tool')) tool.addEventListener('pointerdown', (event) => event.preventDefault());
+  $('undo').addEventListener('click', () => undo(view));
+  $('redo').addEventListener('click', () => redo(view));
+  $('authors').addEventListener('click', () => showAuthors(view, !authorsShown(view.state)));
+  const introduce = () => {
+    client.presence.set({ name: profile.name, color: profile.color });
+    refresh();
+  };
+  $('name').addEventListener('input', () => {
+    profile.name = $('name').value.trim();
+    introduce();
+  });
+  $('name').addEventListener('change', () => ($('name').value = profile.name));
+  $('name').addEventListener('keydown', ({ key }) => key === 'Enter' && view.focus());
+  $('color').addEventListener('input', () => {
+    profile.color = $('color').value;
+    introduce();
+  });
+}
+
+$('name').value = profile.name;
+$('color').value = profile.color;
 $('room').textContent = room;
 $('room').title = room;
 document.title = `${room} – peersync notepad`;
@@ -125,5 +214,4 @@ try {
   failure = `Stopped: ${error.message}`;
   $('state').textContent = failure;
   $('state').dataset.state = 'failed';
-  paper.placeholder = '';
 }
