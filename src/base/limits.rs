@@ -87,6 +87,9 @@ pub const MAX_UPDATE_ELEMENTS: usize = 32 << 10;
 pub const MAX_NAME_BYTES: usize = 256;
 /// UTF-16 units inserted, deleted or formatted by one operation. Longer edits become several.
 pub const EDIT_CHUNK_UNITS: usize = 8 << 10;
+/// UTF-16 units of text that a page may hand over in one edit. More: refused before they are copied, since a module
+/// that runs out of memory is lost with everything in it.
+pub const MAX_EDIT_TEXT_UNITS: usize = 16 << 20;
 /// Local edits that follow an operation at once wait this long, to travel together.
 pub const COALESCE_MS: u64 = 10;
 /// Waiting local edits over this many bytes are sent at once.
@@ -99,6 +102,8 @@ pub const MAX_ATTRIBUTE_BYTES: usize = 4 << 10;
 /// How deep arrays and objects nest in a record's field or in presence. Deeper: refused, or the operation is void.
 pub const MAX_VALUE_DEPTH: usize = 16;
 
+/// One value of a map or list, as bytes of an update: a payload less what names and ids take. Larger: refused.
+pub const MAX_VALUE_BYTES: usize = MAX_PAYLOAD_BYTES - 1_024;
 /// How deep shared types of other Yjs applications nest. yrs walks them by recursion. Deeper: the operation is void.
 pub const MAX_TYPE_DEPTH: usize = 64;
 /// Bytes of a record's position. Longer: the operation is void. Own ones are written anew long before.

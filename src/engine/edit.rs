@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::{
     base::{Seq, Timestamp, limits::COALESCE_MS},
-    sync::{Attributes, EditError, Replica},
+    sync::{Attributes, EditError, Replica, Value},
 };
 
 impl Engine {
@@ -53,20 +53,66 @@ impl Engine {
         self.edit(now, |replica| replica.replace(name, new))
     }
 
-    fn edit(
+    /// Moves `len` UTF-16 units from `from` on to before what stands at `to` now, marks included.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn move_text(&mut self, now: Timestamp, name: &str, from: u32, to: u32, len: u32) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.move_text(name, from, to, len))
+    }
+
+    /// Writes a value of a map.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn map_set(&mut self, now: Timestamp, name: &str, key: &str, value: &Value) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.map_set(name, key, value))
+    }
+
+    /// Deletes a key of a map; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn map_delete(&mut self, now: Timestamp, name: &str, key: &str) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.map_delete(name, key))
+    }
+
+    /// Inserts items into a list at `index`.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn list_insert(
+        &mut self,
+        now: Timestamp,
+        name: &str,
+        index: u32,
+        values: &[Value],
+    ) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.list_insert(name, index, values))
+    }
+
+    /// Deletes `len` items of a list from `index` on.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing has changed.
+    pub fn list_delete(&mut self, now: Timestamp, name: &str, index: u32, len: u32) -> Result<Seq, EditError> {
+        self.edit(now, |replica| replica.list_delete(name, index, len))
+    }
+
+    pub(super) fn edit(
         &mut self,
         now: Timestamp,
         edit: impl FnOnce(&mut Replica) -> Result<(), EditError>,
     ) -> Result<Seq, EditError> {
+        self.replica.begin_edit(now);
         edit(&mut self.replica)?;
         if self.replica.has_pending() && self.commit_at.is_none() {
             // The first edit goes out at once, what follows within the window travels together.
             self.commit_at = Some(self.last_commit.map_or(now, |last| last.plus(COALESCE_MS)).max(now));
         }
-        let seq = self.replica.next_seq();
-        let (sent, pending) = (seq - 1, self.replica.has_pending());
+        let (last, pending) = (self.replica.pending_seq(), self.replica.has_pending());
         self.advance(now);
-        Ok(if pending { self.replica.next_seq().saturating_sub(1).max(seq) } else { sent })
+        Ok(if pending { last.max(self.replica.next_seq() - 1) } else { last })
     }
 
     /// Sends waiting edits now, without the coalescing delay.

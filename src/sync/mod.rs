@@ -13,6 +13,7 @@ mod value;
 pub use document::EditError;
 pub use records::{DeletePolicy, Place, RecordError, RecordWrite};
 pub use replica::{Delivery, Outcome, Policy, Replica};
+pub use update::RootKind;
 pub use value::{
     Attributes, Change, Delta, Fields, ListChange, ListDelta, MapChange, RecordChange, RecordsChange, TextChange,
 };

@@ -22,7 +22,8 @@ impl Places {
     /// The place of one clock.
     pub(crate) fn of(&self, (client, clock): (u64, u64)) -> Place {
         let run = self.0.range(..=(client, clock)).next_back();
-        run.filter(|((owner, _), (end, _))| *owner == client && clock < *end).map_or(Place::default(), |(_, (_, at))| *at)
+        run.filter(|((owner, _), (end, _))| *owner == client && clock < *end)
+            .map_or(Place::default(), |(_, (_, at))| *at)
     }
 
     /// Adds a run behind all runs of its client.

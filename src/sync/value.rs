@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use yrs::{Any, Number, Out, types::Attrs};
 
-use crate::wire::Value;
+use super::{EditError, update::is_reserved};
+use crate::{
+    base::limits::{MAX_NAME_BYTES, MAX_UPDATE_ELEMENTS, MAX_VALUE_DEPTH},
+    wire::Value,
+};
 
 /// Marks of a piece of text; `Null` removes one.
 pub type Attributes = BTreeMap<String, Value>;
@@ -161,13 +165,14 @@ pub(crate) fn inserted(content: &Out, attributes: Attributes) -> Delta {
     }
 }
 
-/// Depth is bounded by what `update::inspect` lets in.
-fn from_any(any: &Any) -> Value {
+/// Depth is bounded by what `update::inspect` lets in. What JSON does not have is null, as in `JSON.stringify`.
+pub(crate) fn from_any(any: &Any) -> Value {
     match any {
         Any::Null | Any::Undefined => Value::Null,
         Any::Bool(value) => Value::Bool(*value),
         Any::Number(Number::Int(value)) => Value::Number(*value as f64),
-        Any::Number(Number::Float(value)) => Value::Number(*value),
+        Any::Number(Number::Float(value)) if value.is_finite() => Value::Number(*value),
+        Any::Number(Number::Float(_)) => Value::Null,
         Any::String(value) => Value::String(value.to_string()),
         Any::Buffer(bytes) => Value::Array(bytes.iter().map(|byte| Value::Number(f64::from(*byte))).collect()),
         Any::Array(values) => Value::Array(values.iter().map(from_any).collect()),
@@ -175,11 +180,14 @@ fn from_any(any: &Any) -> Value {
     }
 }
 
-fn to_any(value: &Value) -> Any {
+/// Integers as Yjs writes them: as such where JavaScript is exact, never as a `BigInt`.
+pub(crate) fn to_any(value: &Value) -> Any {
     match value {
         Value::Null => Any::Null,
         Value::Bool(value) => Any::Bool(*value),
-        Value::Number(value) => Any::Number(Number::Float(*value)),
+        // An integer has no negative zero.
+        Value::Number(value) if *value == 0.0 && value.is_sign_negative() => Any::Number(Number::Float(*value)),
+        Value::Number(value) => Any::Number(Number::try_i64(*value)),
         Value::String(value) => Any::from(value.as_str()),
         Value::Array(values) => Any::Array(values.iter().map(to_any).collect()),
         Value::Object(values) => {
@@ -188,16 +196,59 @@ fn to_any(value: &Value) -> Any {
     }
 }
 
+/// Refuses a key that no map, object or mark may have. `field` is the argument it is in.
+pub(crate) fn check_key(field: &'static str, key: &str) -> Result<(), EditError> {
+    let bad = key.is_empty() || key.len() > MAX_NAME_BYTES || key.contains('\0') || is_reserved(key);
+    if bad { Err(EditError::BadKey { field }) } else { Ok(()) }
+}
+
+/// Refuses a value with such keys in it, with numbers that are none, that nests too deep or has too many parts.
+pub(crate) fn check_value(field: &'static str, value: &Value) -> Result<(), EditError> {
+    if value.depth() > MAX_VALUE_DEPTH {
+        return Err(EditError::TooLarge { what: "the nesting of a value", max: MAX_VALUE_DEPTH as u64 });
+    }
+    if elements_of(value) > MAX_UPDATE_ELEMENTS / 2 {
+        return Err(EditError::TooLarge {
+            what: "the number of parts of a value",
+            max: MAX_UPDATE_ELEMENTS as u64 / 2,
+        });
+    }
+    check_parts(field, value)
+}
+
+fn check_parts(field: &'static str, value: &Value) -> Result<(), EditError> {
+    match value {
+        Value::Number(number) if !number.is_finite() => Err(EditError::NotFinite { field }),
+        Value::Array(values) => values.iter().try_for_each(|value| check_parts(field, value)),
+        Value::Object(values) => values.iter().try_for_each(|(key, value)| {
+            check_key(field, key)?;
+            check_parts(field, value)
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// At least the bytes of the value in an update.
+pub(crate) fn weight_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        Value::Number(_) => 9,
+        Value::String(text) => text.len() + 4,
+        Value::Array(values) => 4 + values.iter().map(weight_of).sum::<usize>(),
+        Value::Object(values) => 4 + values.iter().map(|(key, value)| key.len() + 3 + weight_of(value)).sum::<usize>(),
+    }
+}
+
+/// The value and everything in it, counted.
+pub(crate) fn elements_of(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => 1 + values.iter().map(elements_of).sum::<usize>(),
+        Value::Object(values) => 1 + values.values().map(elements_of).sum::<usize>(),
+        _ => 1,
+    }
+}
+
 /// Rough encoded size, to bound attributes.
 pub(crate) fn weight(attributes: &Attributes) -> usize {
-    fn of(value: &Value) -> usize {
-        match value {
-            Value::Null | Value::Bool(_) => 1,
-            Value::Number(_) => 9,
-            Value::String(text) => text.len() + 3,
-            Value::Array(values) => 3 + values.iter().map(of).sum::<usize>(),
-            Value::Object(values) => 3 + values.iter().map(|(key, value)| key.len() + 3 + of(value)).sum::<usize>(),
-        }
-    }
-    attributes.iter().map(|(key, value)| key.len() + 3 + of(value)).sum()
+    attributes.iter().map(|(key, value)| key.len() + 3 + weight_of(value)).sum()
 }
