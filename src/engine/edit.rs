@@ -81,13 +81,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EditError`]; nothing has changed.
-    pub fn list_insert(
-        &mut self,
-        now: Timestamp,
-        name: &str,
-        index: u32,
-        values: &[Value],
-    ) -> Result<Seq, EditError> {
+    pub fn list_insert(&mut self, now: Timestamp, name: &str, index: u32, values: &[Value]) -> Result<Seq, EditError> {
         self.edit(now, |replica| replica.list_insert(name, index, values))
     }
 

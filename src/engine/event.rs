@@ -54,6 +54,13 @@ pub enum Event {
         /// By whose word.
         by: NodeId,
     },
+    /// Whether there is something to undo or redo.
+    History {
+        /// To undo.
+        can_undo: bool,
+        /// To redo.
+        can_redo: bool,
+    },
     /// An own operation was refused for good.
     Refused {
         /// Which.

@@ -6,6 +6,7 @@
 
 mod clock;
 mod edit;
+mod edit_records;
 mod envelope;
 mod event;
 mod journal;
@@ -22,7 +23,7 @@ use crate::{
 };
 
 use clock::WallClock;
-pub use envelope::{Envelope, EnvelopeOperation, envelopes};
+pub use envelope::{Envelope, envelopes};
 pub use event::{Durability, Event, Origin, Stats};
 use journal::Journal;
 pub use journal::Record;
@@ -156,6 +157,7 @@ pub struct Engine {
     members: BTreeMap<NodeId, crate::base::AuthorId>,
     told_synced: bool,
     told_pending: u64,
+    told_history: (bool, bool),
     stats: Stats,
 }
 
@@ -182,6 +184,7 @@ impl Engine {
             members: BTreeMap::new(),
             told_synced: false,
             told_pending: 0,
+            told_history: (false, false),
             stats: Stats::default(),
             config,
         }
@@ -347,6 +350,8 @@ impl Engine {
     /// What follows from any change: commits, pushes, events.
     fn advance(&mut self, now: Timestamp) {
         self.reissue(now);
+        let made = self.replica.take_made();
+        self.note_own(&made);
         let due = self.commit_at.is_some_and(|at| at <= now) || self.replica.pending_is_large();
         if due {
             self.commit_at = None;
@@ -379,6 +384,7 @@ impl Engine {
             let wall = self.wall.corrected(now);
             let Some(delivery) = self.replica.reissue(seq, wall) else {
                 self.unsafe_issues.retain(|_, latest| *latest != seq);
+                self.replica.void_records(self.own_id(seq));
                 self.push_event(Event::Refused { seq, reason: Refusal::ClockAhead });
                 continue;
             };
@@ -413,6 +419,11 @@ impl Engine {
         if pending != self.told_pending {
             self.told_pending = pending;
             self.push_event(Event::Pending(pending));
+        }
+        let history = (self.can_undo(), self.can_redo());
+        if history != self.told_history {
+            self.told_history = history;
+            self.push_event(Event::History { can_undo: history.0, can_redo: history.1 });
         }
     }
 

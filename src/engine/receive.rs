@@ -1,5 +1,7 @@
 //! The way of a frame through the engine: decode, judge, answer.
 
+use std::collections::BTreeMap;
+
 use super::{Durability, Engine, Event};
 use crate::{
     base::{LinkId, OpId, Refusal, Seq, Timestamp, limits::MAX_VOIDS_TOLD},
@@ -95,12 +97,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Voids that their author has not issued again. Goes out before any persisted mark that covers them (marks wait
+    /// Voids that their author has not issued again: its own, and the records of anyone that the backend took away for
+    /// their stamp, which this peer may have from elsewhere with their payload (SPEC V5). Goes out before any persisted mark that covers them (marks wait
     /// for the flush), so that the author never takes a void for a safe operation.
     fn tell_voids(&mut self, now: Timestamp, link: LinkId) {
         let Some((_, Some(hello))) = self.gossip.peer(link).filter(|_| self.config.backend) else { return };
-        let voids: Vec<_> = self.replica.voids_of(hello.author).take(MAX_VOIDS_TOLD).collect();
-        for (id, reason) in voids {
+        let ahead = self.replica.clock_voids().map(|id| (id, Refusal::ClockAhead));
+        let voids: BTreeMap<_, _> = self.replica.voids_of(hello.author).chain(ahead).collect();
+        for (id, reason) in voids.into_iter().take(MAX_VOIDS_TOLD) {
             self.send_refused(now, link, id, reason);
         }
     }
@@ -194,6 +198,17 @@ impl Engine {
             if let Some(reason) = delivery.void {
                 self.count(link, reason);
                 self.send_refused(now, link, delivery.id, reason);
+                self.tell_void(now, link, delivery.id, reason);
+            }
+        }
+    }
+
+    /// Others may have the operation from elsewhere, with its payload.
+    fn tell_void(&mut self, now: Timestamp, from: LinkId, id: OpId, reason: Refusal) {
+        if self.config.backend && reason == Refusal::ClockAhead {
+            let others: Vec<LinkId> = self.gossip.greeted().filter(|link| *link != from).collect();
+            for link in others {
+                self.send_refused(now, link, id, reason);
             }
         }
     }
@@ -289,6 +304,12 @@ impl Engine {
 
     fn on_refused(&mut self, now: Timestamp, link: LinkId, refused: Refused) {
         let seq = refused.id.seq;
+        if refused.id.writer != self.replica.writer() {
+            if refused.reason == Refusal::ClockAhead && self.gossip.is_pinned(link) {
+                self.replica.void_records(refused.id);
+            }
+            return;
+        }
         if refused.id != self.own_id(seq) || seq >= self.replica.next_seq() {
             return;
         }

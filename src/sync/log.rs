@@ -142,6 +142,20 @@ impl Log {
         self.voids.remove(&id);
     }
 
+    /// Takes an operation's effect away. Whether it had one.
+    pub(crate) fn void(&mut self, id: OpId, reason: Refusal) -> bool {
+        let Some(entry) = self.index_of(id).and_then(|index| self.entries.get_mut(index)) else { return false };
+        let had_effect = entry.void.is_none();
+        entry.void.get_or_insert(reason);
+        had_effect
+    }
+
+    /// Operations that a backend took away for their stamp and whose author has not issued them again, ascending.
+    pub(crate) fn clock_voids(&self) -> impl Iterator<Item = OpId> {
+        let ahead = |id: &&OpId| self.entry(**id).is_some_and(|entry| entry.void == Some(Refusal::ClockAhead));
+        self.voids.iter().filter(ahead).copied()
+    }
+
     /// Voided operations of an author that were not issued again, with their reasons, ascending.
     pub(crate) fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
         let own = self.voids.iter().filter(move |id| self.author(id.writer) == Some(author));

@@ -4,61 +4,25 @@ use super::{Delivery, Replica};
 use crate::{
     base::{
         Hash, Hlc, OpId, Seq, WallTime, hash,
-        limits::{COALESCE_BYTES, MAX_CLOCK_AHEAD_MS, MAX_PAYLOAD_BYTES, MAX_ROOM_BYTES},
+        limits::{COALESCE_BYTES, MAX_CLOCK_AHEAD_MS, MAX_PAYLOAD_BYTES},
     },
     sync::{
-        document::{Documents, EditError, splice},
+        document::{Documents, EditError},
         update,
-        value::Attributes,
     },
     wire::{Header, Kind, Op, OpSource, put_uvarint},
 };
 
 impl Replica {
-    /// Inserts `text` at `index` (UTF-16 units), with marks if given.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn insert(&mut self, name: &str, index: u32, text: &str, marks: Option<&Attributes>) -> Result<(), EditError> {
-        self.edit(|documents| documents.insert(name, index, text, marks))
-    }
-
-    /// Deletes `len` units from `index` on.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn delete(&mut self, name: &str, index: u32, len: u32) -> Result<(), EditError> {
-        self.edit(|documents| documents.delete(name, index, len))
-    }
-
-    /// Marks `len` units from `index` on.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn format(&mut self, name: &str, index: u32, len: u32, marks: &Attributes) -> Result<(), EditError> {
-        self.edit(|documents| documents.format(name, index, len, marks))
-    }
-
-    /// Makes the text equal `new` by one splice.
-    ///
-    /// # Errors
-    /// [`EditError`]; nothing has changed.
-    pub fn replace(&mut self, name: &str, new: &str) -> Result<(), EditError> {
-        let old = self.text(name);
-        let (at, deleted, inserted) = splice(&old, new);
-        if deleted > 0 {
-            self.delete(name, at, deleted)?;
-        }
-        if inserted.is_empty() { Ok(()) } else { self.insert(name, at, inserted, None) }
-    }
-
-    fn edit(&mut self, edit: impl FnOnce(&mut Documents) -> Result<Vec<Vec<u8>>, EditError>) -> Result<(), EditError> {
-        if self.log.bytes() + self.pending_bytes() > MAX_ROOM_BYTES {
-            return Err(EditError::RoomFull);
-        }
+    /// Makes an edit of the Yjs document; its updates wait to become an operation.
+    pub(super) fn edit(
+        &mut self,
+        edit: impl FnOnce(&mut Documents) -> Result<Vec<Vec<u8>>, EditError>,
+    ) -> Result<(), EditError> {
+        self.check_editor()?;
         let documents = self.documents.as_mut().ok_or(EditError::NotAnEditor)?;
         let updates = edit(documents)?;
-        let id = OpId { writer: self.author.writer, seq: self.next_seq() };
+        let id = OpId { writer: self.author.writer, seq: self.update_seq() };
         let documents = self.documents.as_mut().ok_or(EditError::NotAnEditor)?;
         self.changes.extend(documents.take_changes().into_iter().map(|change| (change, Some(id))));
         self.pending.extend(updates);
@@ -74,13 +38,19 @@ impl Replica {
     /// Whether local edits wait to become an operation.
     #[must_use]
     pub fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || !self.patch.is_empty()
+    }
+
+    /// The position of the last operation that the waiting edits will become, if they are few.
+    #[must_use]
+    pub fn pending_seq(&self) -> Seq {
+        self.next_seq() - 1 + Seq::from(!self.patch.is_empty()) + Seq::from(!self.pending.is_empty())
     }
 
     /// Bytes of local edits that wait.
     #[must_use]
     pub fn pending_bytes(&self) -> usize {
-        self.pending.iter().map(Vec::len).sum()
+        self.pending.iter().map(Vec::len).sum::<usize>() + self.patch.bytes
     }
 
     /// Whether the waiting edits should not wait longer.
@@ -89,20 +59,33 @@ impl Replica {
         self.pending_bytes() > COALESCE_BYTES
     }
 
-    /// Makes operations of the waiting edits, as few as the payload limit allows, and delivers them here.
+    /// Makes operations of the waiting edits, as few as the payload limit allows, and delivers them here. Answers
+    /// every own operation that was not answered before.
     pub fn commit(&mut self, wall: WallTime) -> Vec<Delivery> {
+        self.commit_all(wall);
+        self.take_made()
+    }
+
+    /// Own operations that were made since this was last asked.
+    pub fn take_made(&mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.made)
+    }
+
+    pub(super) fn commit_all(&mut self, wall: WallTime) {
+        self.commit_patch();
         let pending = std::mem::take(&mut self.pending);
-        let mut deliveries = Vec::new();
         for batch in batches(pending) {
             for payload in update::split(&batch, self.author.client, MAX_PAYLOAD_BYTES) {
-                deliveries.push(self.make(Kind::YJS, payload, wall));
+                self.clock = self.clock.next(wall);
+                let delivery = self.make(Kind::YJS, payload, self.clock);
+                self.made.push(delivery);
             }
         }
-        deliveries
     }
 
     /// Issues the payload of this replica's own voided operation `seq` again. `None` if there is none such.
     pub fn reissue(&mut self, seq: Seq, wall: WallTime) -> Option<Delivery> {
+        self.commit_patch();
         let entry = self.log.entry(OpId { writer: self.author.writer, seq })?;
         let (kind, payload) = (entry.op.header.kind, entry.op.payload.clone()?);
         // A refused reissue names the same original again.
@@ -115,7 +98,11 @@ impl Replica {
             wrapped.extend_from_slice(&payload);
             wrapped
         };
-        (payload.len() <= MAX_PAYLOAD_BYTES).then(|| self.make(Kind::REISSUE, payload, wall))
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return None;
+        }
+        self.clock = self.clock.next(wall);
+        Some(self.make(Kind::REISSUE, payload, self.clock))
     }
 
     /// Sets the clock back after a backend said that it was ahead.
@@ -123,9 +110,8 @@ impl Replica {
         self.clock = Hlc::default();
     }
 
-    pub(super) fn make(&mut self, kind: Kind, payload: Vec<u8>, wall: WallTime) -> Delivery {
+    pub(super) fn make(&mut self, kind: Kind, payload: Vec<u8>, hlc: Hlc) -> Delivery {
         let writer = self.author.writer;
-        self.clock = self.clock.next(wall);
         let header = Header {
             room: self.log.room(),
             author: self.signer.author(),
@@ -133,7 +119,7 @@ impl Replica {
             seq: self.next_seq(),
             prev: self.log.head_of(writer).map_or(Hash::default(), |(_, hash, _)| hash),
             deps: self.log.unseen_heads(writer),
-            hlc: self.clock,
+            hlc,
             kind,
             auth: None,
             payload_len: payload.len() as u32,

@@ -1,8 +1,6 @@
 //! A writer that signs two operations at one position: the one with the smaller hash counts, the room is rebuilt
 //! without the other, proof is kept (SPEC §6).
 
-use std::collections::BTreeMap;
-
 use super::{Outcome, Replica, Unlinked};
 use crate::{
     base::{
@@ -10,10 +8,9 @@ use crate::{
         limits::{MAX_EQUIVOCATIONS, MAX_PROOF_BYTES, MAX_PROOFS},
     },
     sync::{
-        document::{Documents, splice},
+        document::{Documents, Views},
         log::{LogEntry, weight},
         update,
-        value::{Attributes, Change, Delta, TextChange},
     },
     wire::{Dep, Kind, Op, OpSource},
 };
@@ -61,7 +58,10 @@ impl Replica {
 
     /// Delivers everything again except the writer's operations from `id` on.
     fn rebuild_without(&mut self, id: OpId, wall: WallTime) {
-        let before = self.texts();
+        let before = self.documents.as_ref().map(Documents::views);
+        let told = self.changes.len();
+        self.stale.get_or_insert_with(|| self.records.clone());
+        self.forget_history();
         self.waiting.drop_from(id);
         let (kept, dropped): (Vec<_>, Vec<_>) = self
             .log
@@ -92,7 +92,8 @@ impl Replica {
                 self.apply_failures += 1;
             }
         }
-        self.report_differences(&before);
+        self.changes.truncate(told);
+        self.report_differences(before.as_ref());
     }
 
     /// Places an operation again; one whose deps are gone waits.
@@ -100,6 +101,7 @@ impl Replica {
         let (id, own) = (entry.op.header.id(), entry.op.header.writer == self.author.writer);
         match self.missing(&entry.op) {
             Ok(None) => {
+                let voided = entry.void.filter(|_| entry.op.payload.is_some());
                 let op = (own && entry.op.header.kind == Kind::YJS).then(|| entry.op.clone());
                 let delivery = self.place(entry.op, entry.hash, None);
                 // Own operations are not merged when placed (they were applied when made); here they must be.
@@ -108,44 +110,20 @@ impl Replica {
                 {
                     self.merge(&op, id, &summary);
                 }
+                // What a backend took away is not in the payload, which is still here.
+                if voided == Some(Refusal::ClockAhead) {
+                    self.void_records(id);
+                }
             }
             Ok(Some(missing)) => drop(self.waiting.insert(missing, entry.op, entry.hash)),
             Err(Unlinked) => {}
         }
     }
 
-    fn texts(&self) -> BTreeMap<String, String> {
-        let Some(documents) = &self.documents else { return BTreeMap::new() };
-        documents.names().map(|name| (name.to_owned(), documents.text(name))).collect()
-    }
-
     /// After a rebuild: what an application that shows `before` must change.
-    fn report_differences(&mut self, before: &BTreeMap<String, String>) {
-        let Some(documents) = &mut self.documents else { return };
-        documents.take_changes();
-        self.changes.clear();
-        for (name, old) in before {
-            let new = documents.text(name);
-            let (at, deleted, inserted) = splice(old, &new);
-            if deleted > 0 || !inserted.is_empty() {
-                let delta = splice_delta(at, deleted, inserted);
-                let change = Change::Text(TextChange { document: name.clone(), delta });
-                self.changes.push_back((change, None));
-            }
+    fn report_differences(&mut self, before: Option<&Views>) {
+        if let (Some(documents), Some(before)) = (&mut self.documents, before) {
+            self.changes.extend(documents.differences(before).into_iter().map(|change| (change, None)));
         }
     }
-}
-
-fn splice_delta(at: u32, deleted: u32, inserted: &str) -> Vec<Delta> {
-    let mut delta = Vec::new();
-    if at > 0 {
-        delta.push(Delta::Retain { len: at, attributes: Attributes::new() });
-    }
-    if !inserted.is_empty() {
-        delta.push(Delta::Insert { text: inserted.to_owned(), attributes: Attributes::new() });
-    }
-    if deleted > 0 {
-        delta.push(Delta::Delete { len: deleted });
-    }
-    delta
 }

@@ -2,17 +2,23 @@
 
 mod edit;
 mod fork;
+mod history;
 mod read;
+mod records;
 mod waiting;
+mod yjs_edit;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use history::History;
+use records::PendingPatch;
 use waiting::Waiting;
 
 use super::{
     document::Documents,
     judge::{Effect, Verdict, judge},
     log::{Log, LogEntry, weight},
+    records::Records,
     update::UpdateSummary,
     value::Change,
 };
@@ -79,9 +85,19 @@ pub struct Replica {
     signer: Box<dyn Signer>,
     author: Author,
     documents: Option<Documents>,
+    records: Records,
+    /// The records as applications were told of them, while they have to be built anew from the log.
+    stale: Option<Records>,
+    /// The last issue of each operation whose records were issued again.
+    issues: BTreeMap<OpId, OpId>,
     waiting: Waiting,
     /// Local updates not yet in an operation.
     pending: Vec<Vec<u8>>,
+    /// Local writes to records not yet in an operation. They go before the updates.
+    patch: PendingPatch,
+    /// Own operations that nobody was told of yet.
+    made: Vec<Delivery>,
+    history: History,
     clock: Hlc,
     changes: VecDeque<(Change, Option<OpId>)>,
     /// Payloads that passed inspection and that yrs still did not take. Zero, or a bug here.
@@ -99,8 +115,14 @@ impl Replica {
             signer,
             author: Author { writer, client },
             documents: policy.documents.then(|| Documents::new(client)),
+            records: Records::default(),
+            stale: None,
+            issues: BTreeMap::new(),
             waiting: Waiting::default(),
             pending: Vec::new(),
+            patch: PendingPatch::default(),
+            made: Vec::new(),
+            history: History::default(),
             clock: Hlc::default(),
             changes: VecDeque::new(),
             apply_failures: 0,
@@ -177,6 +199,8 @@ impl Replica {
         if id.seq <= self.log.head(id.writer) {
             return self.second_signature(op, hash, wall);
         }
+        // What was written here before this was seen gets a stamp from before.
+        self.commit_patch();
         self.observe_clock(op.header.hlc, wall);
         match self.missing(&op) {
             Err(Unlinked) => Outcome::Unlinked,
@@ -349,11 +373,11 @@ impl Replica {
                 self.log.settle_void(OpId { seq, ..id });
             }
             // Own edits are in the documents since they were made, but for those that a rebuild left out.
-            if let Some(update) = &update
-                && effect == Effect::Documents
-                && (id.writer != self.author.writer || op.header.kind == Kind::REISSUE)
-            {
-                self.merge(&op, id, update);
+            let is_news = id.writer != self.author.writer || op.header.kind == Kind::REISSUE;
+            match (effect, &update) {
+                (Effect::Documents, Some(update)) if is_news => self.merge(&op, id, update),
+                (Effect::Records, _) if is_news => self.merge_records(&op),
+                _ => {}
             }
             self.log.append(LogEntry { op, hash, void }, clock, update.as_ref());
             return Delivery { id, void };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     base::{Ed25519, hash},
-    sync::Attributes,
+    sync::{Attributes, RecordWrite, Value},
     wire::{Header, put_uvarint},
 };
 
@@ -226,24 +226,118 @@ fn y11_a_struct_may_not_cut_a_surrogate_pair() {
     assert_eq!(c.text("n"), "\u{1f600}");
 }
 
+const AHEAD: WallTime = WallTime(WALL.0 + 3_600_000);
+
+/// Sets a field of the record `r` and answers the signed operation.
+fn written(replica: &mut Replica, wall: WallTime, value: f64) -> Op {
+    let fields = BTreeMap::from([("x".to_owned(), Some(Value::Number(value)))]);
+    replica.record_set(wall, "c", "r", &fields, RecordWrite::Upsert).unwrap();
+    let id = replica.commit(wall).last().unwrap().id;
+    replica.log.entry(id).unwrap().op.clone()
+}
+
+fn x_of(replica: &mut Replica) -> Option<f64> {
+    while replica.next_change().is_some() {}
+    match replica.record_fields("c", "r")?.get("x") {
+        Some(Value::Number(value)) => Some(*value),
+        _ => None,
+    }
+}
+
 #[test]
 fn v1_a_backend_voids_a_stamp_far_ahead_and_the_reissue_counts() {
     let (mut a, mut server) = (client(1), backend());
-    let late = a.make(Kind::RECORDS, b"patch".to_vec(), WallTime(WALL.0 + 3_600_000));
-    let op = a.log.entry(late.id).unwrap().op.clone();
-    assert_eq!(delivered(&give(&mut server, &op)), [Some(Refusal::ClockAhead)]);
-    assert_eq!(server.log.entry(late.id).unwrap().op.payload, None);
+    let late = written(&mut a, AHEAD, 1.0);
+    assert_eq!(delivered(&give(&mut server, &late)), [Some(Refusal::ClockAhead)]);
+    assert_eq!(server.log.entry(late.header.id()).unwrap().op.payload, None);
     assert_eq!(server.voids_of(a.signer.author()).count(), 1);
     a.reset_clock();
-    let again = a.reissue(late.id.seq, WALL).unwrap();
+    let again = a.reissue(late.header.seq, WALL).unwrap();
     let op = a.log.entry(again.id).unwrap().op.clone();
     assert_eq!(delivered(&give(&mut server, &op)), [None]);
     assert_eq!(server.voids_of(a.signer.author()).count(), 0);
+    assert_eq!(server.clock_voids().count(), 0);
     // Text is not merged by clock: a wrong clock costs nobody their words.
     a.insert("n", 0, "x", None).unwrap();
     let id = a.commit(WallTime(WALL.0 + 3_600_000))[0].id;
     let op = a.log.entry(id).unwrap().op.clone();
     assert_eq!(delivered(&give(&mut server, &op)), [None]);
+}
+
+#[test]
+fn v4_a_reissue_takes_the_place_of_the_original_wherever_that_had_taken_effect() {
+    let (mut a, mut b) = (client(1), client(2));
+    let late = written(&mut a, AHEAD, 1.0);
+    // A neighbour has the original with its payload, stamped an hour ahead.
+    assert_eq!(delivered(&give(&mut b, &late)), [None]);
+    a.reset_clock();
+    let again = a.reissue(late.header.seq, WALL).unwrap();
+    let again = a.log.entry(again.id).unwrap().op.clone();
+    assert_eq!(delivered(&give(&mut b, &again)), [None]);
+    // A write of the next minute now wins, for both.
+    let mut c = client(3);
+    for op in [&late, &again] {
+        give(&mut c, op);
+    }
+    let later = written(&mut c, WallTime(WALL.0 + 60_000), 2.0);
+    for replica in [&mut a, &mut b] {
+        give(replica, &later);
+        assert_eq!(x_of(replica), Some(2.0));
+    }
+    assert_eq!(x_of(&mut c), Some(2.0));
+    assert_eq!(a.state_hash(), b.state_hash());
+}
+
+#[test]
+fn v5_records_that_the_backend_voided_lose_their_effect_everywhere() {
+    let (mut a, mut b) = (client(1), client(2));
+    let honest = written(&mut a, WALL, 1.0);
+    let late = written(&mut a, AHEAD, 9.0);
+    for op in [&honest, &late] {
+        give(&mut b, op);
+    }
+    assert_eq!(x_of(&mut b), Some(9.0));
+    b.void_records(late.header.id());
+    assert_eq!(x_of(&mut b), Some(1.0));
+    // Text is never taken away.
+    let text = typed(&mut a, 0, "words");
+    give(&mut b, &text);
+    b.void_records(text.header.id());
+    assert_eq!(b.text("n"), "words");
+}
+
+#[test]
+fn d9_what_is_written_after_something_was_seen_is_stamped_after_it() {
+    let (mut a, mut b) = (client(1), client(2));
+    let first = written(&mut a, WALL, 1.0);
+    give(&mut b, &first);
+    // Written before the other's write arrives, and not yet an operation then.
+    let fields = |value| BTreeMap::from([("x".to_owned(), Some(Value::Number(value)))]);
+    b.record_set(WALL, "c", "r", &fields(2.0), RecordWrite::Update).unwrap();
+    let second = written(&mut a, WallTime(WALL.0 + 5), 3.0);
+    give(&mut b, &second);
+    assert_eq!(x_of(&mut b), Some(3.0), "the later clock");
+    b.record_set(WALL, "c", "r", &fields(4.0), RecordWrite::Update).unwrap();
+    assert_eq!(x_of(&mut b), Some(4.0), "its author has seen the other");
+    for delivery in b.commit(WALL) {
+        let op = b.log.entry(delivery.id).unwrap().op.clone();
+        give(&mut a, &op);
+    }
+    assert_eq!(x_of(&mut a), Some(4.0));
+    assert_eq!(a.state_hash(), b.state_hash());
+}
+
+#[test]
+fn l1_a_patch_that_does_not_decode_is_void_everywhere() {
+    let mut a = client(1);
+    let op = written(&mut a, WALL, 1.0);
+    for payload in [Vec::new(), b"patch".to_vec(), [op.payload.clone().unwrap(), vec![0]].concat()] {
+        let forged = forge(&op, 1, payload);
+        for mut replica in [client(2), backend()] {
+            assert_eq!(delivered(&give(&mut replica, &forged)), [Some(Refusal::BadRecords)]);
+            assert_eq!(replica.records_len("c"), 0);
+        }
+    }
 }
 
 #[test]
