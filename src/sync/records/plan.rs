@@ -192,12 +192,7 @@ impl Records {
 }
 
 /// A position at `index` among `others`, and new ones for neighbours if it would be long or has no room.
-fn place(
-    collection: &str,
-    others: &[(Position, String)],
-    index: usize,
-    writer: WriterId,
-) -> (Position, Vec<Entry>) {
+fn place(collection: &str, others: &[(Position, String)], index: usize, writer: WriterId) -> (Position, Vec<Entry>) {
     let key = |at: Option<usize>| at.and_then(|at| others.get(at)).map(|(position, _)| position.as_slice());
     let (low, high) = (key(index.checked_sub(1)), key(Some(index)));
     let has_room = low.is_none() || high.is_none() || low < high;

@@ -23,12 +23,12 @@ pub(crate) struct RecordUndo {
 impl RecordUndo {
     /// Bytes it takes, roughly.
     pub(crate) fn weight(&self) -> usize {
-        let fields = self.deleted.as_ref().map_or(0, |(_, fields, _)| {
-            fields.iter().map(|(name, value)| name.len() + 48 + value.weight()).sum()
-        });
-        let cells = self.cells.iter().map(|(name, (_, value))| {
-            name.len() + 80 + value.as_ref().map_or(0, Value::weight)
-        });
+        let fields = self
+            .deleted
+            .as_ref()
+            .map_or(0, |(_, fields, _)| fields.iter().map(|(name, value)| name.len() + 48 + value.weight()).sum());
+        let cells =
+            self.cells.iter().map(|(name, (_, value))| name.len() + 80 + value.as_ref().map_or(0, Value::weight));
         256 + fields + cells.sum::<usize>()
     }
 

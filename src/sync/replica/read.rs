@@ -137,6 +137,7 @@ impl Replica {
         if let Some(documents) = &self.documents {
             documents.write_canonical(&mut canonical);
         }
+        self.write_canonical_records(&mut canonical);
         hash(canonical.as_bytes())
     }
 
