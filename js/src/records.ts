@@ -249,7 +249,7 @@ export class SharedRecords<T extends object = Record<string, JsonValue>> {
 
 function checkPlace(id: string, place: RecordPlace): RecordPlace {
   checkObject('place', place);
-  const { before, after, index } = plain('place', place) as { before?: unknown; after?: unknown; index?: unknown };
+  const { before, after, index } = plain('place', place, { texts: ['place.before', 'place.after'] }) as { before?: unknown; after?: unknown; index?: unknown };
   if ([before, after, index].filter((given) => given !== undefined).length !== 1) {
     throw invalid('place must have exactly one of before, after and index');
   }

@@ -1,6 +1,7 @@
 // Compile-time tests: every `@ts-expect-error` must be an error, everything else must not be. Never run.
 import { BrowserSyncClient, isPeersyncError, PeersyncError } from 'peersync';
-import type { Ack, ClientEvents, ClientOptions, ClientStatus, ErrorCode, Peer, SharedText, TextEvent } from 'peersync';
+import type { Ack, ClientEvents, ClientOptions, ClientStatus, ErrorCode, HistoryEvent, JsonValue, ListEvent, MapEvent } from 'peersync';
+import type { Peer, PresenceEvent, PresenceState, RoomContent, SharedRecords, SharedText, TextEvent } from 'peersync';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Same<A, B>): void => {};
@@ -44,6 +45,18 @@ void client.send({ type: 'operation', operation: 'REMOVE', data: { position: 0 }
 void client.send({ type: 'operation', operation: 'DELETE', data: {} });
 // @ts-expect-error the content of an INSERT is text
 void client.send({ type: 'operation', operation: 'INSERT', data: { content: 7 } });
+void client.send({ type: 'operation', operation: 'MOVE', data: { from: 0, to: 5, length: 2 } });
+void client.send({ type: 'operation', operation: 'INSERT', data: { id: 'a', kind: 'circle', at: { x: 1 } } });
+void client.send({ type: 'operation', operation: 'UPDATE', data: { id: 'a', x: 2, label: undefined, collection: 'shapes' } });
+void client.send({ type: 'operation', operation: 'DELETE', data: { id: 'a' } });
+void client.send({ type: 'operation', operation: 'MOVE', data: { id: 'a', before: null } });
+void client.send({ type: 'operation', operation: 'UPDATE', data: { cursor_position: { x: 1, y: 2 }, name: 'Ada' } });
+// @ts-expect-error a record does not move nowhere
+void client.send({ type: 'operation', operation: 'MOVE', data: { id: 'a' } });
+// @ts-expect-error the name of a collection is text
+void client.send({ type: 'operation', operation: 'DELETE', data: { id: 'a', collection: 7 } });
+// @ts-expect-error functions are no fields
+void client.send({ type: 'operation', operation: 'INSERT', data: { id: 'a', draw: () => {} } });
 // @ts-expect-error a durability that does not exist
 void client.send({ type: 'operation', operation: 'INSERT', data: { content: 'x' } }, { until: 'disk' });
 
@@ -60,6 +73,63 @@ text.insert('x', 0);
 text.length = 0;
 // @ts-expect-error texts come from client.text(name)
 new SharedText('notes');
+
+text.move(0, 5, 2);
+same<ReturnType<typeof text.cursor>, string>(true);
+same<ReturnType<typeof text.index>, number | undefined>(true);
+// @ts-expect-error a cursor sticks to one side
+text.cursor(0, 0);
+
+// ---- maps and lists ----
+const map = client.map('settings');
+same<ReturnType<typeof map.get>, JsonValue | undefined>(true);
+map.observe((event) => same<typeof event, MapEvent>(true));
+map.set('grid', { size: 20, lines: [1, null] });
+// @ts-expect-error functions are no values
+map.set('grid', () => {});
+// @ts-expect-error to remove a key, delete it
+map.set('grid', undefined);
+const list = client.list('jobs');
+list.observe((event) => same<typeof event, ListEvent>(true));
+list.insert(0, ['a', 1, { b: true }]);
+// @ts-expect-error items come in an array
+list.insert(0, 'a');
+
+// ---- records ----
+interface Shape {
+  kind: 'circle' | 'square';
+  x: number;
+  label?: string;
+}
+const shapes: SharedRecords<Shape> = client.records<Shape>('shapes', { deletePolicy: 'update-wins' });
+same<ReturnType<typeof shapes.get>, (Shape & { id: string }) | undefined>(true);
+shapes.set('a', { kind: 'circle', x: 1 });
+shapes.set('a', { label: undefined });
+shapes.move('a', { before: 'b' });
+shapes.move('a', { before: null });
+shapes.observe(({ changes }) => {
+  for (const change of changes) if (change.type === 'insert') same<typeof change.value, Shape & { id: string }>(true);
+});
+// @ts-expect-error a field of the wrong type
+shapes.set('a', { x: '1' });
+// @ts-expect-error a field that shapes do not have
+shapes.set('a', { radius: 1 });
+// @ts-expect-error a place that does not exist
+shapes.move('a', { behind: 'b' });
+// @ts-expect-error a policy that does not exist
+client.records('shapes', { deletePolicy: 'never' });
+client.records('anything').set('a', { x: 1, nested: { y: [2] } });
+
+// ---- presence, undo, content ----
+client.presence.set({ cursor: { x: 1 }, name: 'Ada', mood: 'good', drag: null });
+client.presence.set(null);
+same<ReturnType<typeof client.presence.others>, Map<string, PresenceState>>(true);
+client.on('presence', (event) => same<typeof event, PresenceEvent>(true));
+client.on('history', (event) => same<typeof event, HistoryEvent>(true));
+same<ReturnType<typeof client.undo>, boolean>(true);
+same<ReturnType<typeof client.toJSON>, RoomContent>(true);
+// @ts-expect-error read only
+client.canUndo = true;
 
 // ---- errors ----
 function handle(error: unknown): ErrorCode | undefined {

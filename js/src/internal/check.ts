@@ -51,15 +51,15 @@ export function checkText(what: string, value: unknown): string {
 
 /** The name of a document, an id, a key. */
 export function checkName(what: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '') throw invalid(`${what} must be a non-empty string, not ${shown(value)}`);
-  if (value.length > MAX_NAME_BYTES || new TextEncoder().encode(value).length > MAX_NAME_BYTES) {
-    throw invalid(`${what} must have at most ${MAX_NAME_BYTES} bytes of UTF-8`);
-  }
-  return checkKey(what, value);
+  if (typeof value === 'string' && value !== '') return checkKey(what, value);
+  throw invalid(`${what} must be a non-empty string, not ${shown(value)}`);
 }
 
-/** A key within a value. */
+/** A key within a value: as in JSON, it may be empty. */
 export function checkKey(what: string, key: string): string {
+  if (key.length > MAX_NAME_BYTES / 3 && (key.length > MAX_NAME_BYTES || new TextEncoder().encode(key).length > MAX_NAME_BYTES)) {
+    throw invalid(`${what} must have at most ${MAX_NAME_BYTES} bytes of UTF-8`);
+  }
   checkText(what, key);
   if (FORBIDDEN.has(key)) throw invalid(`${what} must not be '${key}'`);
   return key;

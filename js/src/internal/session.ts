@@ -104,7 +104,7 @@ export class Session {
     const until = checkUntil(options.until);
     if (typeof message !== 'object' || message === null) throw invalid(`the message must be an object, not ${shown(message)}`);
     this.check();
-    const copy = plain('message', message, { around: 3, texts: LONG_TEXTS });
+    const copy = plain('message', message, { around: 2, texts: LONG_TEXTS });
     return waitFor<Ack>(options, 'the operation was not acknowledged', (resolve, reject) => {
       const { id, seq } = this.bridge.call('sending', (native) => native.send(copy));
       // It has been applied: that is all `local` asks for, and all there will be for what is never stored.
