@@ -17,11 +17,12 @@ pub use stats::{Counter, NodeStats};
 
 /// What bindings need of the cores, so that they depend on this module alone.
 pub use crate::{
-    engine::{Durability, Engine, Envelope, EnvelopeOperation, Event, Origin, Stats as RoomStats, envelopes},
+    engine::{Durability, Engine, Envelope, Event, Origin, Stats as RoomStats, envelopes},
     sync::{
-        Attributes, Change, Delta, EditError, Fields, ListChange, ListDelta, MapChange, RecordChange, RecordsChange,
-        TextChange, Value,
+        Attributes, Change, DeletePolicy, Delta, EditError, Fields, ListChange, ListDelta, MapChange, Place,
+        RecordChange, RecordError, RecordWrite, RecordsChange, Replica, TextChange, Value,
     },
+    wire::Reader,
 };
 
 use std::{

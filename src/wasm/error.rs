@@ -15,12 +15,13 @@ pub(crate) fn thrown(code: &str, message: &str) -> JsValue {
 
 /// What a bad argument throws; `field` is its name.
 pub(crate) fn invalid(field: &str, wanted: &str) -> JsValue {
-    thrown("INVALID_ARGUMENT", &format!("{field} must be {wanted}"))
+    thrown("INVALID_ARGUMENT", &[field, " must be ", wanted].concat())
 }
 
 pub(crate) fn of_edit(error: &EditError) -> JsValue {
     let code = match error {
         EditError::TooLarge { .. } => "TOO_LARGE",
+        EditError::TypeMismatch { .. } => "TYPE_MISMATCH",
         EditError::RoomFull => "ROOM_FULL",
         EditError::NotAnEditor => "INTERNAL",
         _ => "INVALID_ARGUMENT",

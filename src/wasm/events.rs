@@ -3,13 +3,14 @@
 use js_sys::{Array, Object};
 use wasm_bindgen::JsValue;
 
-use super::convert::{delta, set};
+use super::{
+    change::{self, snapshot},
+    client::presence,
+    convert::set,
+};
 use crate::{
-    base::{OpId, Refusal, WallTime},
-    node::{
-        Change, Client, ClientEvent, Durability, Envelope, EnvelopeOperation, Event, Origin, Status, author_name,
-        envelopes, node_name, wall_time,
-    },
+    base::{OpId, Refusal},
+    node::{Client, ClientEvent, Durability, Event, Status, author_name, node_name},
 };
 
 /// The JavaScript events of one native event, in order. `told_snapshot` remembers that the room's state was told.
@@ -38,7 +39,12 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
             out
         }
         Event::Lagged => vec![snapshot(client)],
-        Event::Change { .. } => change(event, *told_snapshot),
+        Event::Change { .. } => change::convert(event, *told_snapshot),
+        Event::Presence { node, state } => presence::changed(&node, state.as_deref()).into_iter().collect(),
+        Event::History { can_undo, can_redo } => vec![make("history", |out| {
+            set(out, "canUndo", can_undo);
+            set(out, "canRedo", can_redo);
+        })],
         Event::Pending(pending) => vec![make("pending", |out| set(out, "pending", pending as f64))],
         Event::Acked { seq, durability, by } => vec![make("ack", |out| {
             set(out, "seq", seq as f64);
@@ -59,75 +65,8 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
             vec![error(code, &format!("the backend ended the session: {}", reason.as_str()))]
         }
         Event::StorageFailed => vec![error("STORAGE_FULL", "operations cannot be stored; they are tried again")],
-        Event::Counted { .. } | Event::Equivocation { .. } | Event::Presence { .. } => Vec::new(),
+        Event::Counted { .. } | Event::Equivocation { .. } => Vec::new(),
     }
-}
-
-fn change(event: Event, told_snapshot: bool) -> Vec<JsValue> {
-    let Event::Change { change: Change::Text(change), origin, author, id, at } = event else { return Vec::new() };
-    let author = author.map(author_name).unwrap_or_default();
-    let id = id.map(op_name).unwrap_or_default();
-    let mut out = vec![make("text", |out| {
-        set(out, "doc", change.document.as_str());
-        set(out, "delta", delta(&change.delta));
-        set(out, "origin", if origin == Origin::Local { "local" } else { "remote" });
-        set(out, "author", author.as_str());
-        set(out, "id", id.as_str());
-    })];
-    if origin == Origin::Remote && told_snapshot {
-        for (step, made) in envelopes(&change).into_iter().enumerate() {
-            let envelope = operation(&made, &change.document, &author, &format!("{id}_{step}"), at);
-            out.push(make("data", |out| set(out, "envelope", envelope)));
-        }
-    }
-    out
-}
-
-fn operation(made: &Envelope, doc: &str, author: &str, id: &str, at: WallTime) -> Object {
-    let data = Object::new();
-    set(&data, "doc", doc);
-    set(&data, "position", made.position);
-    let name = match made.operation {
-        EnvelopeOperation::Insert => {
-            set(&data, "content", made.content.as_str());
-            "INSERT"
-        }
-        EnvelopeOperation::Delete => {
-            set(&data, "length", made.length);
-            "DELETE"
-        }
-    };
-    let out = envelope("operation", id, author, at);
-    set(&out, "operation", name);
-    set(&out, "data", data);
-    out
-}
-
-/// The room's state, as a late joiner's first message.
-fn snapshot(client: &Client) -> JsValue {
-    let documents = Object::new();
-    client.read(|engine| {
-        for name in engine.replica().text_names() {
-            set(&documents, &name, engine.replica().text(&name));
-        }
-    });
-    let data = Object::new();
-    set(&data, "documents", documents);
-    let at = wall_time();
-    let out = envelope("snapshot", &format!("snapshot_{}", at.0), "", at);
-    set(&out, "data", data);
-    make("data", |event| set(event, "envelope", out))
-}
-
-fn envelope(kind: &str, id: &str, author: &str, at: WallTime) -> Object {
-    let out = Object::new();
-    set(&out, "type", kind);
-    set(&out, "id", id);
-    set(&out, "timestamp", at.0 as f64 / 1_000.0);
-    set(&out, "client_id", author);
-    set(&out, "parent_id", JsValue::NULL);
-    set(&out, "version", 1);
-    out
 }
 
 pub(crate) fn error(code: &str, message: &str) -> JsValue {
@@ -159,14 +98,14 @@ pub(crate) fn peers(client: &Client) -> Array {
     list.into_iter().map(peer).collect()
 }
 
-fn make(kind: &str, fill: impl FnOnce(&Object)) -> JsValue {
+pub(crate) fn make(kind: &str, fill: impl FnOnce(&Object)) -> JsValue {
     let out = Object::new();
     set(&out, "type", kind);
     fill(&out);
     out.into()
 }
 
-fn op_name(id: OpId) -> String {
+pub(crate) fn op_name(id: OpId) -> String {
     format!("{:016x}_{}", id.writer.0, id.seq)
 }
 

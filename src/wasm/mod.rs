@@ -3,11 +3,14 @@
 
 #![allow(unreachable_pub, reason = "wasm-bindgen exports what is `pub`, wherever it stands")]
 
+mod change;
 mod client;
+mod content;
 mod convert;
 mod envelope;
 mod error;
 mod events;
+mod input;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,11 @@
 //! `NativeClient`: one room, for `BrowserSyncClient`.
 
-use std::cell::{Cell, OnceCell};
+mod containers;
+pub(crate) mod presence;
+mod records;
+mod text;
+
+use std::cell::{Cell, OnceCell, RefCell};
 
 use futures::{
     FutureExt,
@@ -11,12 +16,17 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
-    convert::{attributes, delta, property, set, string, unsigned},
+    content::content,
+    convert::set,
     envelope,
     error::{invalid, of_client, of_edit, thrown},
     events,
+    input::{property, string_property},
 };
-use crate::node::{Client, ClientOptions, Engine, author_name};
+use crate::{
+    base::{Seq, Timestamp},
+    node::{Attributes, Client, ClientOptions, EditError, Engine, author_name},
+};
 
 /// A client of one room. Every method may throw `{code, message}`.
 #[wasm_bindgen]
@@ -25,6 +35,8 @@ pub struct NativeClient {
     client: Client,
     listening: AbortHandle,
     client_id: String,
+    /// This client's own presence.
+    presence: RefCell<Attributes>,
     sent: Cell<u64>,
     closing: OnceCell<Promise>,
 }
@@ -36,7 +48,7 @@ impl NativeClient {
     #[wasm_bindgen(constructor)]
     pub fn new(options: &JsValue, on_event: Function) -> Result<Self, JsValue> {
         let client = open(options)?;
-        let client_id = string(options, "clientId")?.unwrap_or_else(|| author_name(client.author()));
+        let client_id = string_property(options, "clientId")?.unwrap_or_else(|| author_name(client.author()));
         let source = client.clone();
         let (task, listening) = abortable(async move {
             let mut told_snapshot = false;
@@ -49,7 +61,8 @@ impl NativeClient {
             }
         });
         spawn_local(task.map(drop));
-        Ok(Self { client, listening, client_id, sent: Cell::new(0), closing: OnceCell::new() })
+        let presence = RefCell::default();
+        Ok(Self { client, listening, client_id, presence, sent: Cell::new(0), closing: OnceCell::new() })
     }
 
     /// Starts dialing and stays connected.
@@ -75,67 +88,52 @@ impl NativeClient {
         self.closing.get_or_init(close).clone()
     }
 
-    /// Inserts; answers the position of the operation it travels in.
-    #[wasm_bindgen(js_name = textInsert)]
-    pub fn text_insert(&self, doc: &str, index: f64, text: &str, marks: &JsValue) -> Result<f64, JsValue> {
-        let (index, marks) = (unsigned(index, "index")?, attributes(marks)?);
-        let edit = self.client.with(|engine, now| engine.insert(now, doc, index, text, marks.as_ref()));
-        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    /// Takes back the last group of own edits. Whether there was any.
+    pub fn undo(&self) -> Result<bool, JsValue> {
+        let undone = self.client.with(|engine, now| engine.undo(now));
+        undone.map(|seq| seq.is_some()).map_err(|error| of_edit(&error))
     }
 
-    /// Deletes.
-    #[wasm_bindgen(js_name = textDelete)]
-    pub fn text_delete(&self, doc: &str, index: f64, length: f64) -> Result<f64, JsValue> {
-        let (index, length) = (unsigned(index, "index")?, unsigned(length, "length")?);
-        let edit = self.client.with(|engine, now| engine.delete(now, doc, index, length));
-        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    /// Does it again. Whether there was anything to do again.
+    pub fn redo(&self) -> Result<bool, JsValue> {
+        let redone = self.client.with(|engine, now| engine.redo(now));
+        redone.map(|seq| seq.is_some()).map_err(|error| of_edit(&error))
     }
 
-    /// Marks a range.
-    #[wasm_bindgen(js_name = textFormat)]
-    pub fn text_format(&self, doc: &str, index: f64, length: f64, marks: &JsValue) -> Result<f64, JsValue> {
-        let (index, length) = (unsigned(index, "index")?, unsigned(length, "length")?);
-        let marks = attributes(marks)?.ok_or_else(|| invalid("attributes", "an object"))?;
-        let edit = self.client.with(|engine, now| engine.format(now, doc, index, length, &marks));
-        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    /// Whether there is something to take back.
+    #[wasm_bindgen(js_name = canUndo)]
+    pub fn can_undo(&self) -> bool {
+        self.client.read(Engine::can_undo)
     }
 
-    /// Makes the text equal `text` by one splice.
-    #[wasm_bindgen(js_name = textReplace)]
-    pub fn text_replace(&self, doc: &str, text: &str) -> Result<f64, JsValue> {
-        let edit = self.client.with(|engine, now| engine.replace(now, doc, text));
-        edit.map(|seq| seq as f64).map_err(|error| of_edit(&error))
+    /// Whether there is something to do again.
+    #[wasm_bindgen(js_name = canRedo)]
+    pub fn can_redo(&self) -> bool {
+        self.client.read(Engine::can_redo)
     }
 
-    /// The text.
-    #[wasm_bindgen(js_name = textString)]
-    pub fn text_string(&self, doc: &str) -> String {
-        self.client.read(|engine| engine.replica().text(doc))
+    /// The next edit begins a new group.
+    pub fn checkpoint(&self) {
+        self.client.with(|engine, _| engine.checkpoint());
     }
 
-    /// Its length in UTF-16 units.
-    #[wasm_bindgen(js_name = textLength)]
-    pub fn text_length(&self, doc: &str) -> u32 {
-        self.client.read(|engine| engine.replica().text_len(doc))
+    /// Everything in the room: `{texts, maps, lists, records}`.
+    pub fn content(&self) -> Object {
+        content(&self.client, "texts")
     }
 
-    /// The text with marks.
-    #[wasm_bindgen(js_name = textDelta)]
-    pub fn text_delta(&self, doc: &str) -> Array {
-        delta(&self.client.read(|engine| engine.replica().text_delta(doc)))
-    }
-
-    /// Makes the edit that a JSON envelope asks for: `{id, seq}`.
+    /// Does what a JSON envelope asks for: `{id, seq}`; without `seq` if it is never stored.
     pub fn send(&self, message: &JsValue) -> Result<Object, JsValue> {
-        let given = if message.is_object() { string(message, "id")? } else { None };
-        let seq = envelope::apply(&self.client, message)?;
+        let (given, seq) = envelope::apply(self, message)?;
         let count = self.sent.get() + 1;
         self.sent.set(count);
         let writer = self.client.read(|engine| engine.replica().writer());
         let id = given.unwrap_or_else(|| format!("{}_{count}_{:08x}", self.client_id, writer.0 >> 32));
         let out = Object::new();
         set(&out, "id", id);
-        set(&out, "seq", seq as f64);
+        if let Some(seq) = seq {
+            set(&out, "seq", seq);
+        }
         Ok(out)
     }
 
@@ -198,6 +196,25 @@ impl NativeClient {
     }
 }
 
+impl NativeClient {
+    /// Makes an edit; answers the position of the operation it travels in.
+    pub(crate) fn edit(
+        &self,
+        make: impl FnOnce(&mut Engine, Timestamp) -> Result<Seq, EditError>,
+    ) -> Result<f64, JsValue> {
+        self.edit_with(|error| of_edit(&error), make)
+    }
+
+    /// The same, with errors under the names that the caller uses.
+    pub(crate) fn edit_with(
+        &self,
+        convert: impl FnOnce(EditError) -> JsValue,
+        make: impl FnOnce(&mut Engine, Timestamp) -> Result<Seq, EditError>,
+    ) -> Result<f64, JsValue> {
+        self.client.with(make).map(|seq| seq as f64).map_err(convert)
+    }
+}
+
 impl Drop for NativeClient {
     fn drop(&mut self) {
         // Freed without a close: nobody hears it any more, and it must not dial for ever.
@@ -207,9 +224,9 @@ impl Drop for NativeClient {
 }
 
 fn open(options: &JsValue) -> Result<Client, JsValue> {
-    let address = string(options, "url")?.ok_or_else(|| invalid("url", "a string"))?;
-    let room = string(options, "room")?.ok_or_else(|| invalid("room", "a string"))?;
-    let token = string(options, "token")?.unwrap_or_default().into_bytes();
+    let address = string_property(options, "url")?.ok_or_else(|| invalid("url", "a string"))?;
+    let room = string_property(options, "room")?.ok_or_else(|| invalid("room", "a string"))?;
+    let token = string_property(options, "token")?.unwrap_or_default().into_bytes();
     let author_seed = match property(options, "identity") {
         None => None,
         Some(bytes) => {
