@@ -12,7 +12,7 @@ export const PALETTE = [
   ['#868e96', 'Grey'],
 ];
 
-/** Colours of people: dark enough to carry white letters. */
+/** For people who say no colour. */
 export const PEOPLE = ['#c2255c', '#9c36b5', '#5f3dc4', '#3b5bdb', '#1971c2', '#0b7285', '#2b8a3e', '#a15c07', '#c92a2a'];
 
 const PAPER = { light: [255, 254, 251], dark: [28, 31, 37] };
@@ -51,6 +51,9 @@ function contrast(one, other) {
   const [a, b] = [luminance(one), luminance(other)];
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }
+
+/** Black or white, whichever can be read on `color`. */
+export const onColor = (color) => (luminance(channels(color) ?? [0, 0, 0]) > 0.4 ? '#000' : '#fff');
 
 /** The colour as it is shown on the paper of this moment: its own, or moved away from the paper until it is seen. */
 export function visible(color, theme = dark.matches ? 'dark' : 'light') {

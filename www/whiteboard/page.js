@@ -30,7 +30,7 @@ export function bindPanels() {
     button.addEventListener('click', () => {
       const open = panel.hidden;
       set(button, open);
-      if (open) panel.querySelector('input:checked, input, button')?.focus();
+      if (open) panel.querySelector('input:checked, input[type=text], button')?.focus();
     });
     if (panel.matches('.menu')) panel.addEventListener('click', () => set(button, false));
   }

@@ -1,18 +1,14 @@
 // Who else is here: cursors with names, what they have selected, and what they are doing before it is stored. All of it
 // comes from presence, which anybody can send anything in: nothing is used that was not looked at.
-import { PEOPLE } from './colors.js';
+import { onColor, PEOPLE } from './colors.js';
 import { readColor, readPoint, readShape } from './shapes.js';
 
 const MOST_SHOWN = 60;
 const MOST_IDS = 200;
-const NAME_LENGTH = 24;
+const NAME_LENGTH = 40;
 /** How long what was dragged stays where it was let go, until the stored change comes. */
 const SETTLE_MS = 400;
 const SVG_ARROW = '<svg viewBox="0 0 16 18" aria-hidden="true"><path d="M1 1v14.2l3.9-3.5 2.6 5.6 2.9-1.3-2.6-5.4h5.4z"/></svg>';
-const ADJECTIVES = ['Quiet', 'Brave', 'Clever', 'Merry', 'Swift', 'Gentle', 'Curious', 'Sunny', 'Patient', 'Bold', 'Calm', 'Witty'];
-const ANIMALS = ['Fox', 'Otter', 'Heron', 'Badger', 'Lynx', 'Robin', 'Hare', 'Beaver', 'Owl', 'Newt', 'Wren', 'Mole', 'Stoat', 'Finch'];
-
-const pick = (list) => list[crypto.getRandomValues(new Uint32Array(1))[0] % list.length];
 
 /** A name to show: one line, no control or direction characters. */
 export const readName = (value) =>
@@ -28,8 +24,8 @@ function readIds(value) {
 /** `{n, ids, preview}` for shapes that exist, `{n, id, shape}` for one that is drawn; or undefined. */
 function readDrag(value) {
   if (typeof value !== 'object' || value === null) return undefined;
-  const n = String(value.n).slice(0, 20);
   const { by, shape } = value;
+  const n = ['string', 'number'].includes(typeof value.n) ? value.n : 0;
   if (typeof shape === 'object' && shape !== null) {
     const drawn = readShape(shape);
     return drawn && typeof shape.id === 'string' ? { n, id: shape.id, shape: drawn } : undefined;
@@ -38,28 +34,6 @@ function readDrag(value) {
   if (value.faded === true) return { n, ids, preview: { faded: true } };
   const isMatrix = Array.isArray(by) && by.length === 4 && by.every((part) => Number.isFinite(part) && Math.abs(part) < 1e6);
   return isMatrix ? { n, ids, preview: { by } } : undefined;
-}
-
-/** This person: a name and a colour, remembered by the browser. */
-export class Me {
-  #storage;
-
-  constructor() {
-    try {
-      this.#storage = localStorage;
-    } catch {
-      // Storage may be forbidden; the name then lasts as long as the page.
-    }
-    this.name = readName(this.#storage?.getItem('peersync.name')) || `${pick(ADJECTIVES)} ${pick(ANIMALS)}`;
-    this.color = readColor(this.#storage?.getItem('peersync.color'), pick(PEOPLE));
-    this.rename(this.name);
-  }
-
-  rename(name) {
-    this.name = readName(name) || this.name;
-    this.#storage?.setItem('peersync.name', this.name);
-    this.#storage?.setItem('peersync.color', this.color);
-  }
 }
 
 export class People {
@@ -80,9 +54,9 @@ export class People {
     for (const [peerId, state] of client.presence.others()) this.#update(peerId, state);
   }
 
-  /** `[{name, color}]`, those who came first first. */
+  /** `[{peerId, name, color}]`, those who came first first. */
   get list() {
-    return [...this.#people.values()].map(({ name, color }) => ({ name, color }));
+    return [...this.#people].map(([peerId, { name, color }]) => ({ peerId, name, color }));
   }
 
   /** A stored change of `author` to shape `id` takes the place of what that author was seen to do with it. */
@@ -107,6 +81,7 @@ export class People {
     if (name !== person.name || color !== person.color) {
       [person.name, person.color] = [name, color];
       person.element.style.setProperty('--color', color);
+      person.element.style.setProperty('--on-color', onColor(color));
       person.element.lastElementChild.textContent = name;
       this.#onChange();
     }

@@ -3,6 +3,8 @@ import { visible } from './colors.js';
 import { freshId } from './edits.js';
 import { bounds, fontSize, LINE_HEIGHT, recordOf, rounded, TEXT_LENGTH } from './shapes.js';
 
+/** How much of a text others see while it is written: presence is small. */
+const LIVE_LENGTH = 400;
 /** Pixels that stay free around the field when it is brought into sight. */
 const FREE = 24;
 
@@ -79,9 +81,10 @@ export class TextEditor {
     if (!this.#writing) return;
     this.#place();
     const { say, view } = this.#board;
-    const shape = this.#shape();
-    if (shape.text.trim() === '') say({ drag: null });
-    else say({ drag: { n: `t${this.#times}`, shape: { id: this.#writing.id, ...recordOf({ ...shape, points: rounded(shape.points, view.zoom) }) } } });
+    const { id } = this.#writing;
+    const { text, points, ...shape } = this.#shape();
+    const live = recordOf({ ...shape, text: text.slice(0, LIVE_LENGTH), points: rounded(points, view.zoom) });
+    say({ drag: text.trim() === '' ? null : { n: `t${this.#times}`, shape: { id, ...live } } });
   }
 
   #place() {

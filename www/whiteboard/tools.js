@@ -10,9 +10,9 @@ const STILL = { mouse: 3, pen: 5, touch: 8 };
 const HANDLE = { mouse: 9, pen: 12, touch: 20 };
 /** Smallest shape that is kept, screen pixels: less is a slip. */
 const LEAST = 4;
-/** What others see of a stroke while it is drawn, and of a large selection while it is moved. */
+/** What others see of a stroke while it is drawn, and of a large selection while it is moved: presence is small. */
 const LIVE_POINTS = 100;
-const LIVE_IDS = 200;
+const LIVE_IDS_LENGTH = 2_000;
 const RAW_POINTS = 3_000;
 
 const by = (table, { pointerType }) => table[pointerType] ?? table.mouse;
@@ -154,7 +154,7 @@ export class Tools {
       last = at;
       if (gone.size === before) return;
       for (const id of gone) scene.preview(id, { faded: true });
-      say({ drag: { n, ids: [...gone].slice(0, LIVE_IDS), faded: true } });
+      say({ drag: { n, ids: told([...gone]), faded: true } });
     };
     const stop = () => {
       for (const id of gone) scene.preview(id, undefined);
@@ -191,8 +191,7 @@ export class Tools {
   #preview(shapes, matrix) {
     const { scene, say } = this.#board;
     for (const [id] of shapes) scene.preview(id, { by: matrix });
-    const ids = shapes.slice(0, LIVE_IDS).map(([id]) => id);
-    say({ drag: { n: this.#gestures, ids, by: matrix.map((value) => Number(value.toFixed(4))) } });
+    say({ drag: { n: this.#gestures, ids: told(shapes.map(([id]) => id)), by: matrix.map((value) => Number(value.toFixed(4))) } });
   }
 
   #selected() {
@@ -356,6 +355,12 @@ export class Tools {
     const shapes = this.#selected();
     if (shapes.length > 0) selection.set(edits.duplicate(shapes, 20 / view.zoom, view.zoom));
   }
+}
+
+/** As many ids as fit into a presence state, which has 4 KiB for everything. */
+function told(ids) {
+  let length = 0;
+  return ids.filter((id) => (length += id.length + 2) <= LIVE_IDS_LENGTH);
 }
 
 const sides = ({ left, top, right, bottom }) => [right - left, bottom - top];

@@ -29,10 +29,11 @@ export class View {
     return this.#element.clientHeight;
   }
 
-  /** Where a pointer event is on the board. */
+  /** Where a pointer event is on the board. What is drawn begins within the element's border. */
   toBoard({ clientX, clientY }) {
     const { left, top } = this.#element.getBoundingClientRect();
-    return { x: this.x + (clientX - left) / this.zoom, y: this.y + (clientY - top) / this.zoom };
+    const { clientLeft, clientTop } = this.#element;
+    return { x: this.x + (clientX - left - clientLeft) / this.zoom, y: this.y + (clientY - top - clientTop) / this.zoom };
   }
 
   toScreen({ x, y }) {

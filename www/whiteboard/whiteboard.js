@@ -1,12 +1,13 @@
 // Whiteboard: shapes as records. ?room=name, ?backend=ws://host:port/path (default: this server).
 import { BrowserSyncClient, isPeersyncError } from '/sdk/index.js';
-import { onTheme } from './colors.js';
+import { profile } from '/notepad/profile.js';
+import { onColor, onTheme } from './colors.js';
 import { Edits } from './edits.js';
 import { download, toPng } from './export.js';
 import { listenToKeys } from './keys.js';
 import { announce, bindPanels, confirmed, toast } from './page.js';
 import { Palette } from './palette.js';
-import { Me, People } from './people.js';
+import { People } from './people.js';
 import { Pointers } from './pointers.js';
 import { Scene } from './scene.js';
 import { Selection } from './selection.js';
@@ -22,13 +23,13 @@ const room = query.get('room') || 'default';
 const backend = query.get('backend') || `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
 /** After these nothing goes on; after any other, the status line already says how things stand. */
 const FINAL = ['INTERNAL', 'INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED'];
-const SHOWN_IDS = 50;
+/** Selected shapes that others are told of. */
+const SHOWN_IDS = 30;
 
 const board = $('board');
 const view = new View(board);
 const scene = new Scene($('shapes'), $('ghosts'));
 const selection = new Selection(scene, view, $('frames'));
-const me = new Me();
 const palette = new Palette();
 /** What is known beside the client: see `stateOf`. */
 const known = { arrived: false, retryAt: 0, failure: '' };
@@ -63,7 +64,7 @@ function showCount() {
 }
 
 function showPeople() {
-  const faces = [me, ...(people?.list ?? [])].slice(0, 4).map(({ name, color }) => face(name, color));
+  const faces = [profile, ...(people?.list ?? [])].slice(0, 4).map(({ name, color }) => face(name, color));
   $('faces').replaceChildren(...faces.reverse());
   const others = (people?.list ?? []).map(({ name, color }) => {
     const item = document.createElement('li');
@@ -77,7 +78,8 @@ function face(name, color) {
   const made = document.createElement('span');
   made.className = 'face';
   made.style.background = color;
-  made.textContent = [...name][0].toUpperCase();
+  made.style.color = onColor(color);
+  made.textContent = [...name][0]?.toUpperCase() ?? '?';
   return made;
 }
 
@@ -199,15 +201,33 @@ function draw(client, records) {
     if (selection.ids.length > 0 && usable()) edits.restyle(selection.ids, fields);
     context.focus();
   });
-  $('name').addEventListener('change', ({ target }) => {
-    me.rename(target.value);
-    target.value = me.name;
-    say({ name: me.name });
-    showPeople();
-  });
-  say({ name: me.name, color: me.color });
+  introduce(client, say);
   bindButtons(actions);
   listenToKeys(actions, { editor, pointers });
+}
+
+/** Tells who this is, and of two whom chance gave one colour, lets the one with the larger peer id take another. */
+function introduce(client, say) {
+  const tell = () => {
+    say({ name: profile.name, color: profile.color });
+    showPeople();
+  };
+  $('name').addEventListener('change', () => {
+    if ($('name').value.trim()) profile.name = $('name').value.trim();
+    $('name').value = profile.name;
+    tell();
+  });
+  $('color').addEventListener('change', () => {
+    profile.color = $('color').value;
+    tell();
+  });
+  tell();
+  client.on('presence', () => {
+    const taken = people.list.filter(({ peerId }) => peerId < client.peerId).map(({ color }) => color);
+    if (!profile.avoidColors(taken)) return;
+    $('color').value = profile.color;
+    tell();
+  });
 }
 
 /** What buttons and keys do. */
@@ -328,7 +348,8 @@ function hover(tools, pointers) {
 
 $('room').textContent = room;
 $('room').title = room;
-$('name').value = me.name;
+$('name').value = profile.name;
+$('color').value = profile.color;
 document.title = `${room} – peersync whiteboard`;
 $('share').addEventListener('click', async () => {
   const link = new URL(location.pathname, location.origin);
