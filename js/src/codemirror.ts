@@ -22,7 +22,10 @@ export interface PeersyncTextOptions {
   client?: BoundClient;
   /** Whether the selection is published as presence, and those of others are shown. @default true */
   presence?: boolean;
-  /** The presence field for the selection: `{ doc, anchor, head }`, the last two stable cursors. @default 'selection' */
+  /**
+   * The presence field for the selection: `{ doc, anchor, head }`, the last two stable cursors. Two editors of one client
+   * that are to show both need two. @default 'selection'
+   */
   field?: string;
   /** Published with the selection, as the presence fields `name` and `color` (`#rrggbb`). @default nothing */
   user?: { name?: string; color?: string };

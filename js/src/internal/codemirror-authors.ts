@@ -1,10 +1,10 @@
 /** Marks for who wrote what. */
 
 import { StateEffect, StateField } from '@codemirror/state';
-import { Decoration, type DecorationSet, EditorView, type PluginValue, ViewPlugin, type ViewUpdate } from '@codemirror/view';
-import { binding, type Binding } from './codemirror-binding.js';
+import { Decoration, type DecorationSet, EditorView, type ViewUpdate } from '@codemirror/view';
+import { type Binding, type Part, partOf } from './codemirror-binding.js';
 import { Directory } from './codemirror-people.js';
-import { textSync } from './codemirror-sync.js';
+import { linkOf } from './codemirror-sync.js';
 
 /** After a change, until the marks are made anew; meanwhile they move with the text. */
 const REFRESH_MS = 200;
@@ -50,7 +50,7 @@ export const shown = StateField.define<Shown>({
   provide: (field) => EditorView.decorations.from(field, ({ marks }) => marks),
 });
 
-class Authors implements PluginValue {
+class Authors implements Part {
   readonly #view: EditorView;
   readonly #binding: Binding;
   readonly #directory: Directory;
@@ -93,7 +93,7 @@ class Authors implements PluginValue {
     const runs = this.#runs();
     if (!runs) return;
     const sum = runs.reduce((length, run) => length + run.length, 0);
-    const behind = this.#view.plugin(textSync)?.link.holds === true || sum !== state.doc.length;
+    const behind = linkOf(this.#view)?.holds === true || sum !== state.doc.length;
     // A mark that begins or ends in the text of a composition would end it.
     if (behind || composing) {
       this.#later(REFRESH_MS);
@@ -147,11 +147,7 @@ function sameMarks(one: DecorationSet, other: DecorationSet): boolean {
   return cursor.value === null;
 }
 
-const plugin = ViewPlugin.define<Authors>((view) => {
-  const given = view.state.facet(binding);
-  if (!given) throw new Error('authors need a binding');
-  return new Authors(view, given);
-});
+const plugin = partOf((view, given) => new Authors(view, given));
 
 const theme = EditorView.baseTheme({
   '.cm-peersync-author': {

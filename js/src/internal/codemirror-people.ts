@@ -1,6 +1,7 @@
 /** Who is meant by a peer or an author, from presence. Whatever a peer sends may be wrong: nothing is taken as it comes. */
 
-import type { BoundClient, PresenceState } from './codemirror-binding.js';
+import type { PresenceState } from '../types.js';
+import type { BoundClient } from './codemirror-binding.js';
 
 /** Characters of a name that are shown. */
 const MAX_NAME = 40;

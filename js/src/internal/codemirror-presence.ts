@@ -1,10 +1,10 @@
 /** Cursors and selections of others, drawn over and under the text: the text's own elements stay as they are. */
 
 import { EditorSelection, StateEffect } from '@codemirror/state';
-import { EditorView, type LayerMarker, type PluginValue, RectangleMarker, ViewPlugin, type ViewUpdate, layer } from '@codemirror/view';
-import { binding, type Binding, type BoundClient } from './codemirror-binding.js';
+import { EditorView, type LayerMarker, RectangleMarker, type ViewUpdate, layer } from '@codemirror/view';
+import { type Binding, type BoundClient, type Part, partOf } from './codemirror-binding.js';
 import { inkOn, type Person, statesOf, toPerson, toSelection } from './codemirror-people.js';
-import { textSync } from './codemirror-sync.js';
+import { linkOf } from './codemirror-sync.js';
 
 /** Cursors drawn. More people than that: those whose peer ids come first. */
 const MAX_SHOWN = 50;
@@ -25,7 +25,7 @@ interface Remote {
 
 const presenceChanged = StateEffect.define<null>();
 
-class Presence implements PluginValue {
+class Presence implements Part {
   remotes: readonly Remote[] = [];
   readonly #view: EditorView;
   readonly #binding: Binding;
@@ -77,7 +77,7 @@ class Presence implements PluginValue {
   #publish(): void {
     const { user, field, text } = this.#binding;
     if (!this.#introduced && user) this.#introduced = this.#say(user);
-    const link = this.#view.plugin(textSync)?.link;
+    const link = linkOf(this.#view);
     // Whoever has only looked has no place to show.
     if (!this.#entered || !link) return;
     const { anchor, head, from, empty } = this.#view.state.selection.main;
@@ -106,7 +106,7 @@ class Presence implements PluginValue {
 
   #locate(): Remote[] {
     const { text, field } = this.#binding;
-    const link = this.#view.plugin(textSync)?.link;
+    const link = linkOf(this.#view);
     const { length } = this.#view.state.doc;
     const before = new Map(this.remotes.map((remote) => [remote.peerId, remote]));
     const remotes: Remote[] = [];
@@ -140,13 +140,8 @@ function indexOf(text: Binding['text'], cursor: string): number | undefined {
 const changedBy = ({ transactions }: ViewUpdate) =>
   transactions.some(({ effects }) => effects.some((effect) => effect.is(presenceChanged)));
 
-const plugin = ViewPlugin.define<Presence>((view) => {
-  const given = view.state.facet(binding);
-  if (!given?.client) throw new Error('presence needs a client');
-  return new Presence(view, given, given.client);
-});
-
-const remotesOf = (view: EditorView) => view.plugin(plugin)?.remotes ?? [];
+const plugin = partOf((view, given) => given.client && new Presence(view, given, given.client));
+const remotesOf = (view: EditorView) => view.plugin(plugin)?.part?.remotes ?? [];
 const redraws = (update: ViewUpdate) => update.docChanged || changedBy(update);
 
 /** A piece of someone's selection. */
@@ -255,6 +250,8 @@ const theme = EditorView.baseTheme({
     borderRadius: '50%',
     backgroundColor: 'var(--peersync-color)',
     content: '""',
+    // Where the name is to be had again.
+    pointerEvents: 'auto',
   },
   '.cm-peersync-name': {
     position: 'absolute',
@@ -271,6 +268,7 @@ const theme = EditorView.baseTheme({
     unicodeBidi: 'isolate',
     animation: 'cm-peersync-fade-even 0.4s 4s forwards',
   },
+  '.cm-peersync-caret:hover .cm-peersync-name': { animation: 'none' },
   '.cm-peersync-name[data-turn=odd]': { animationName: 'cm-peersync-fade-odd' },
   '.cm-peersync-name[data-place~=below]': { top: '100%', bottom: 'auto', borderRadius: '0 4px 4px 4px' },
   '.cm-peersync-name[data-place~=left]': { left: 'auto', right: '0', borderRadius: '4px 4px 0 4px' },

@@ -2,8 +2,8 @@
 
 import { Annotation, EditorSelection, EditorState, StateEffect, StateField, Transaction } from '@codemirror/state';
 import type { ChangeSet, TransactionSpec } from '@codemirror/state';
-import { type Command, type EditorView, type PluginValue, ViewPlugin, type ViewUpdate } from '@codemirror/view';
-import { binding, type Binding, type BoundClient } from './codemirror-binding.js';
+import type { Command, EditorView, ViewUpdate } from '@codemirror/view';
+import { binding, type Binding, type BoundClient, type Part, partOf } from './codemirror-binding.js';
 import { TextLink } from './codemirror-link.js';
 
 /** After the last change, until document and text are compared as a whole. */
@@ -32,7 +32,7 @@ function isLocked(given: Binding | undefined): boolean {
   return given.offline === 'read-only' && client.status !== 'connected';
 }
 
-class TextSync implements PluginValue {
+class TextSync implements Part {
   readonly link: TextLink;
   readonly #view: EditorView;
   readonly #binding: Binding;
@@ -57,6 +57,7 @@ class TextSync implements PluginValue {
       ...(client ? (['status', 'synced', 'connected', 'reconnecting'] as const).map((type) => client.on(type, lock)) : []),
     ];
     // Not now: an editor under construction cannot be changed.
+    queueMicrotask(lock);
     this.#soon();
   }
 
@@ -150,12 +151,10 @@ class TextSync implements PluginValue {
   }
 }
 
-/** The view's link and commands; absent without a binding. */
-export const textSync = ViewPlugin.define<TextSync>((view) => {
-  const given = view.state.facet(binding);
-  if (!given) throw new Error('textSync needs a binding');
-  return new TextSync(view, given);
-});
+const textSync = partOf((view, given) => new TextSync(view, given));
+
+/** What keeps the view's document and its text equal; `undefined` without a binding. */
+export const linkOf = (view: EditorView): TextLink | undefined => view.plugin(textSync)?.part?.link;
 
 /** Undo or redo by the client of the editor's binding. `false`: there is nothing to take back, or no client. */
 export function historyStep(which: 'undo' | 'redo'): Command {
@@ -163,7 +162,7 @@ export function historyStep(which: 'undo' | 'redo'): Command {
     const client = view.state.facet(binding)?.client;
     const possible = client && !view.state.readOnly && (which === 'undo' ? client.canUndo : client.canRedo);
     if (!possible) return false;
-    view.plugin(textSync)?.step(which, client);
+    view.plugin(textSync)?.part?.step(which, client);
     return true;
   };
 }

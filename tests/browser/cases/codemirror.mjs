@@ -336,15 +336,38 @@ test('codemirror: who wrote what shows by marks that follow the text', async (co
   assert.deepEqual(await marks(), []);
 });
 
+test('codemirror: another text in the place of the first is bound, and the first is let go', async (context) => {
+  const page = await openBound(context, 'first');
+  const seen = await page.evaluate(async () => {
+    const { Compartment, StateEffect } = await import('@codemirror/state');
+    const { peersyncText } = await import('peersync/codemirror');
+    const { view, text, client } = window.bound;
+    const place = new Compartment();
+    const heard = new Set();
+    const other = (content) => ({ ...text, name: content, toString: () => content, length: content.length, observe: (listener) => (heard.add(listener), () => heard.delete(listener)) });
+    view.dispatch({ effects: StateEffect.reconfigure.of(place.of(peersyncText(other('second'), { client }))) });
+    await Promise.resolve();
+    const second = view.state.doc.toString();
+    view.dispatch({ effects: place.reconfigure(peersyncText(other('third'), { client })) });
+    await Promise.resolve();
+    return { second, third: view.state.doc.toString(), field: client.own.selection?.doc, heard: heard.size, first: text.content };
+  });
+  assert.deepEqual(seen, { second: 'second', third: 'third', field: 'third', heard: 1, first: 'first' });
+});
+
 test('codemirror: every example of the binding runs as printed', async (context) => {
   const examples = [...readFileSync(source, 'utf8').matchAll(/```ts\n([^]*?)```/g)].map(([, block]) => block.replace(/^ *\* ?/gm, ''));
   assert.equal(examples.length, 6);
+  const { page, server } = await openBlank(context);
+  await page.evaluate(() => {
+    window.untrue = 0;
+    console.assert = (condition) => (window.untrue += condition ? 0 : 1);
+  });
   for (const [index, example] of examples.entries()) {
-    const { page, server } = await openBlank(context);
     const code = example.replaceAll('ws://localhost:8000/ws', server.ws);
     await page.evaluate((code) => {
-      window.untrue = 0;
-      console.assert = (condition) => (window.untrue += condition ? 0 : 1);
+      document.body.replaceChildren();
+      window.ended = false;
       const script = document.createElement('script');
       script.type = 'module';
       script.textContent = `${code}\nwindow.ended = true;`;
@@ -352,8 +375,7 @@ test('codemirror: every example of the binding runs as printed', async (context)
     }, code);
     await eventually(20_000, `example ${index + 1} has run`, () => page.evaluate(() => window.ended));
     assert.equal(await page.evaluate(() => window.untrue), 0, `an assertion of example ${index + 1}`);
-    assert.deepEqual(page.failures, []);
     assert.ok(await page.locator('.cm-editor').count());
-    await page.forget();
   }
+  assert.deepEqual(page.failures, []);
 });
