@@ -48,6 +48,13 @@ pub struct OpId {
     pub seq: Seq,
 }
 
+/// Short, for logs: the start of the writer and the position.
+impl fmt::Display for OpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}_{}", self.writer.0 >> 32, self.seq)
+    }
+}
+
 /// A transport identity (the bytes of a libp2p `PeerId`): one per tab or process. The cores only compare it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub Vec<u8>);
@@ -70,7 +77,8 @@ impl fmt::Debug for AuthorId {
 
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node:{}", short_hex(&self.0))
+        // The last bytes: the first say what kind of key it is.
+        write!(f, "node:{}", short_hex(&self.0[self.0.len().saturating_sub(4)..]))
     }
 }
 

@@ -253,6 +253,7 @@ impl Engine {
     /// The next thing for the driver to do; `None` when it is time to wait.
     pub fn poll_output(&mut self) -> Option<Output> {
         if let Some((batch, records)) = self.journal.poll(&self.replica) {
+            tracing::debug!(room = ?self.config.room, batch, records = records.len(), "given to the store");
             return Some(Output::Persist { batch, records });
         }
         match self.gossip.poll_output() {
@@ -375,6 +376,7 @@ impl Engine {
     fn note_own(&mut self, deliveries: &[Delivery]) {
         for delivery in deliveries {
             self.stats.ops_made += 1;
+            tracing::debug!(room = ?self.config.room, op = %delivery.id, "made");
             self.journal.delivered(delivery.id, None);
         }
     }
@@ -405,6 +407,7 @@ impl Engine {
 
     fn on_persisted(&mut self, batch: u64) {
         for (id, from) in self.journal.persisted(batch) {
+            tracing::debug!(room = ?self.config.room, op = %id, batch, "persisted");
             self.gossip.note_persisted(id, self.replica.log().author(id.writer), from);
         }
     }

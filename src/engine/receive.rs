@@ -33,7 +33,11 @@ impl Engine {
             }
             _ if !greeted => self.drop_link(link, Refusal::BadHello),
             Frame::Hello(_) => self.drop_link(link, Refusal::BadHello),
-            Frame::Ops(items) => self.on_items(now, link, items),
+            Frame::Ops(items) => {
+                let room = self.config.room;
+                tracing::debug!(?room, link = link.0, bytes = bytes.len(), items = items.len(), "received operations");
+                self.on_items(now, link, items)
+            }
             frame => {
                 self.on_control(now, link, frame);
                 Ok(())
@@ -154,7 +158,10 @@ impl Engine {
     fn on_op(&mut self, now: Timestamp, link: LinkId, op: Op, full: bool) -> Result<(), Refusal> {
         let (id, author) = (op.header.id(), op.header.author);
         let trusted = self.gossip.is_pinned(link);
-        match self.replica.receive(op, self.wall.corrected(now), trusted) {
+        tracing::debug!(op = %id, link = link.0, ?author, full, "decoded");
+        let outcome = self.replica.receive(op, self.wall.corrected(now), trusted);
+        tracing::debug!(op = %id, link = link.0, verdict = verdict(&outcome), "judged");
+        match outcome {
             Outcome::Known => {
                 self.count(link, Refusal::Replayed);
                 self.gossip.note_received(now, link, id, false);
@@ -194,6 +201,8 @@ impl Engine {
     fn on_delivered(&mut self, now: Timestamp, link: LinkId, deliveries: &[Delivery]) {
         for delivery in deliveries {
             self.stats.ops_accepted += 1;
+            let room = self.config.room;
+            tracing::debug!(?room, op = %delivery.id, void = delivery.void.map(Refusal::as_str), "delivered");
             self.journal.delivered(delivery.id, Some(link));
             if let Some(reason) = delivery.void {
                 self.count(link, reason);
@@ -281,6 +290,7 @@ impl Engine {
         let Some(seq) = ids.iter().filter(|id| id.writer == own).map(|id| id.seq).max() else { return };
         let persists = self.gossip.peer(link).and_then(|(_, hello)| hello).is_some_and(|hello| hello.persists);
         let seq = seq.min(self.replica.next_seq() - 1);
+        tracing::debug!(op = %self.own_id(seq), link = link.0, persisted, "acknowledged by the peer");
         if !persisted || !persists {
             return;
         }
@@ -359,5 +369,17 @@ impl Engine {
     fn drop_link(&mut self, link: LinkId, reason: Refusal) -> Result<(), Refusal> {
         self.gossip.refuse(link, reason);
         Err(reason)
+    }
+}
+
+/// An outcome in a word, for the trace.
+fn verdict(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Known => "known",
+        Outcome::Delivered(_) => "taken",
+        Outcome::Waiting { .. } => "waits",
+        Outcome::Unlinked => "unlinked",
+        Outcome::Equivocation { .. } => "equivocation",
+        Outcome::Refused(reason) => reason.as_str(),
     }
 }

@@ -241,6 +241,7 @@ impl Session {
             return;
         }
         self.peer_has.insert(id.writer, id.seq);
+        tracing::debug!(op = %id, link = self.link.0, peer = ?self.node, "sent");
         let mut on_loser = false;
         for loser in op.header.deps.iter().filter_map(|dep| log.loser(dep)) {
             // Whoever has only the winning branch could not make sense of this dep.
@@ -306,6 +307,7 @@ impl Session {
         }
         let mut frames = Vec::new();
         let persisted = std::mem::take(&mut self.persisted_owed);
+        self.trace_acks(true, &persisted);
         for (writer, seq) in &persisted {
             if self.received_owed.get(writer).is_some_and(|owed| owed <= seq) {
                 self.received_owed.remove(writer);
@@ -319,9 +321,16 @@ impl Session {
         } else if self.received_deadline.is_some_and(|deadline| deadline <= now) {
             self.received_deadline = None;
             let received = std::mem::take(&mut self.received_owed);
+            self.trace_acks(false, &received);
             frames.push(Frame::Ack { persisted: false, marks: self.marks(received) });
         }
         frames
+    }
+
+    fn trace_acks(&self, persisted: bool, marks: &BTreeMap<WriterId, Seq>) {
+        for (&writer, &seq) in marks {
+            tracing::debug!(op = %OpId { writer, seq }, link = self.link.0, peer = ?self.node, persisted, "acknowledged");
+        }
     }
 
     fn marks(&self, owed: BTreeMap<WriterId, Seq>) -> Vec<Ack> {

@@ -471,6 +471,7 @@ enum Ended {
 
 /// One connection and its session, from dial to end.
 async fn session(shared: &Arc<Shared>) -> Ended {
+    tracing::debug!(address = %shared.target.address, "dialing");
     let dialed = shared.node.dial(shared.target.address.clone(), shared.target.peer).await;
     let Dialed { peer, closed } = match dialed {
         Ok(dialed) => dialed,

@@ -119,6 +119,7 @@ impl Room {
         let queue = Arc::new(LinkQueue::default());
         self.lock().links.insert(link, Arc::clone(&queue));
         Totals::rise(&self.totals.sessions);
+        tracing::debug!(room = ?self.id, link = link.0, %peer, "session opened");
         self.input(Input::LinkUp { link, node: NodeId(peer.to_bytes()), pinned });
         if let Some(bytes) = first {
             self.input(Input::Frame { link, bytes });
@@ -151,6 +152,7 @@ impl Room {
         }
         self.lock().links.remove(&link);
         Totals::fall(&self.totals.sessions);
+        tracing::debug!(room = ?self.id, link = link.0, %peer, "session ended");
         self.input(Input::LinkDown { link });
         let mut inner = self.lock();
         if inner.links.is_empty() {
@@ -197,6 +199,9 @@ impl Room {
     }
 
     fn input(self: &Arc<Self>, input: Input) {
+        if let Input::Frame { link, bytes } = &input {
+            tracing::trace!(link = link.0, kind = bytes.first(), bytes = bytes.len(), "frame in");
+        }
         self.with(|engine, now| {
             if let Err(reason) = engine.handle_input(now, input) {
                 tracing::debug!(reason = reason.as_str(), "refused");
@@ -212,6 +217,7 @@ impl Room {
         while let Some(output) = inner.engine.poll_output() {
             match output {
                 Output::Send { link, frame } => {
+                    tracing::trace!(link = link.0, kind = frame.first(), bytes = frame.len(), "frame out");
                     if let Some(queue) = inner.links.get(&link) {
                         queue.push(frame);
                     }

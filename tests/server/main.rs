@@ -18,3 +18,4 @@ mod process;
 mod sockets;
 mod startup;
 mod stopping;
+mod trace;

@@ -56,6 +56,8 @@ pub(super) fn write(queue: &Queue<Commit>, database: &Database, _running: onesho
             Ok(results) => results,
             Err(error) => vec![Err(error); answers.len()],
         };
+        let failed = results.iter().filter(|result| result.is_err()).count();
+        tracing::debug!(commits = answers.len(), failed, "flushed to disk");
         for (answer, result) in answers.into_iter().zip(results) {
             // Nobody waits any more: the commit stands all the same.
             _ = answer.send(result);
