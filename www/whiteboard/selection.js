@@ -14,6 +14,7 @@ export class Selection {
   #view;
   #layer;
   #listeners = [];
+  #told = '';
   /** A frame being drawn to select what is in it, in board units. */
   marquee;
   /** Frames of others: `{ids, color}`. */
@@ -31,7 +32,7 @@ export class Selection {
     this.#listeners.push(listener);
   }
 
-  /** Selected ids that can still be seen, lowest first. */
+  /** Selected ids that can be seen, lowest first. */
   get ids() {
     if (this.#ids.size < 2) return [...this.#ids].filter((id) => this.#scene.stored(id));
     return [...this.#scene.ids()].filter((id) => this.#ids.has(id));
@@ -55,11 +56,11 @@ export class Selection {
     if (this.#ids.size > 0) this.set([]);
   }
 
-  /** Forgets what was deleted. */
-  prune() {
-    const before = this.#ids.size;
-    for (const id of this.#ids) if (!this.#scene.has(id)) this.#ids.delete(id);
-    if (this.#ids.size !== before) this.#changed();
+  /** The records have changed: what was deleted is forgotten, what was selected before it was there now counts. */
+  follow(deleted) {
+    if (this.#ids.size === 0) return;
+    for (const id of deleted) this.#ids.delete(id);
+    if (this.ids.join() !== this.#told) this.#changed();
   }
 
   /** The box around all selected shapes, in board units; undefined if there is none. */
@@ -119,6 +120,7 @@ export class Selection {
   }
 
   #changed() {
+    this.#told = this.ids.join();
     this.draw();
     for (const listener of this.#listeners) listener();
   }

@@ -24,10 +24,12 @@ export function readPoint(value) {
   return Math.abs(value.x) <= REACH && Math.abs(value.y) <= REACH ? { x: value.x, y: value.y } : undefined;
 }
 
-export const readColor = (value, otherwise = INK) =>
-  typeof value === 'string' && value.length <= 32 && /^(#|[a-z]+$|(rgb|hsl)a?\()/i.test(value) && CSS.supports('color', value)
-    ? value
-    : otherwise;
+/** A colour that CSS knows, or `otherwise`. Nothing that could load or refer to something. */
+export function readColor(value, otherwise = INK) {
+  if (typeof value !== 'string' || value.length > 32) return otherwise;
+  if (/^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(value)) return value;
+  return /^(#|[a-z]+$|(rgb|hsl)a?\()/i.test(value) && CSS.supports('color', value) ? value : otherwise;
+}
 
 const readWidth = (value) => (Number.isFinite(value) ? clamp(value, WIDTHS.least, WIDTHS.most) : WIDTHS.usual);
 

@@ -130,7 +130,7 @@ function arrive(client, records) {
   records.observe(({ changes, origin, author }) => {
     for (const change of changes) apply(change, records);
     if (origin === 'remote') for (const { id } of changes) people.settled(id, author);
-    selection.prune();
+    selection.follow(changes.filter(({ type }) => type === 'delete').map(({ id }) => id));
   });
   scene.load(records.values());
   performance.measure('whiteboard load', { start: started });
@@ -255,13 +255,14 @@ function actionsOf({ edits, tools, editor, pointers, context }) {
   };
   const place = () => {
     const [id] = selection.ids;
-    if (id !== undefined && scene.stored(id).type === 'text') editor.start({ id });
+    if (id !== undefined && scene.stored(id)?.type === 'text') editor.start({ id });
     else if (tools.current !== 'select') {
+      const shape = tools.current;
       const placed = tools.place();
       if (placed === undefined) return;
       use('select');
       selection.set([placed]);
-      announce(`${scene.stored(placed).type} placed`);
+      announce(`${shape} placed`);
     }
   };
   return {

@@ -280,19 +280,21 @@ test('whiteboard: what is being drawn, moved and written is seen before it is st
   await eventually(5_000, 'it is seen where it is dragged', async () => (await drawn(b))[0].x === 300);
   assert.deepEqual((await only(b, 'rectangle')).points[0], { x: 100, y: 120 });
   await screenshot(b, 'whiteboard-drag');
-  // From now on it may never be seen anywhere else: not back where it was, not moved twice.
-  await b.evaluate(() => {
-    window.places = new Set();
-    const look = () => {
-      window.places.add(Math.round(document.querySelector('#shapes > g').getBoundingClientRect().x));
-      requestAnimationFrame(look);
-    };
-    look();
-  });
+  // From now on neither may see it anywhere else: not back where it was, not moved twice.
+  const watch = (page) =>
+    page.evaluate(() => {
+      window.places = new Set();
+      const look = () => {
+        window.places.add(Math.round(document.querySelector('#shapes > g').getBoundingClientRect().x));
+        requestAnimationFrame(look);
+      };
+      look();
+    });
+  await Promise.all([watch(a), watch(b)]);
   await a.mouse.up();
   await eventually(5_000, 'it is stored there', async () => (await only(b, 'rectangle')).points[0].x === 300);
   await pause(700);
-  assert.equal(await b.evaluate(() => window.places.size), 1);
+  for (const page of [a, b]) assert.equal(await page.evaluate(() => window.places.size), 1);
 
   // Escape takes it back, for others too.
   await drag(a, [[300, 350], [500, 350]], { release: false });
@@ -386,7 +388,7 @@ test('whiteboard: shapes and presence of a hostile neighbour break nothing', asy
     shapes.set('odd1', { ...line, color: 'url(javascript:alert(1))', stroke_width: 'thick' });
     shapes.set('odd2', { ...line, color: { toString: 1 }, stroke_width: -5, id2: 'x', text: ['x'] });
     shapes.set('odd3', { ...line, stroke_width: 1e9 });
-    shapes.set('__proto__', line);
+    shapes.set('hasOwnProperty', line);
     shapes.set('"><img src=x onerror=alert(1)>', { type: 'text', points: [{ x: 100, y: 300 }], color: 'red', text: '<img src=x onerror="window.hit = 1"><b>bold</b>\0' });
     shapes.set('flat', { type: 'circle', points: [points[0], points[0]] });
     shapes.set('odd3', { type: ['nothing'] });
