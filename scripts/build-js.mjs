@@ -17,7 +17,10 @@ export async function buildJs() {
     const made = digest([...inputs, path.join(typescript, 'package.json')]);
     return unlessFresh({ stamp: dist('.stamp'), made, outputs: [dist('index.js')] }, async () => {
       rmSync(dist(), { recursive: true, force: true });
-      await run(process.execPath, [path.join(typescript, 'bin', 'tsc'), '-p', at('js')]);
+      const compile = (...options) => run(process.execPath, [path.join(typescript, 'bin', 'tsc'), '-p', at('js'), ...options]);
+      // Comments are for the types, which editors show; a page that loads the package unbundled need not fetch them.
+      await compile('--emitDeclarationOnly');
+      await compile('--declaration', 'false', '--removeComments');
     });
   });
 }
