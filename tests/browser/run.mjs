@@ -11,6 +11,8 @@ await import('./cases/notepad.mjs');
 await import('./cases/codemirror.mjs');
 await import('./cases/whiteboard.mjs');
 await import('./cases/sdk.mjs');
+await import('./cases/documents.mjs');
+await import('./cases/debug.mjs');
 await import('./cases/readme.mjs');
 
 const failed = await runAll(process.argv.slice(2), { onFailure: explain });

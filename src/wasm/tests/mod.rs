@@ -1,6 +1,9 @@
 //! The bindings as JavaScript sees them: the exported class, called through its glue. Run by `npm run test:wasm`.
 //! Nothing here has a server; `tests/browser` has.
 
+mod bad_input;
+mod documents;
+
 use std::time::Duration;
 
 use futures_timer::Delay;
@@ -16,6 +19,9 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 /// Nothing listens there, and no browser blocks the port.
 const DEAD: &str = "ws://127.0.0.1:10/ws";
+
+/// Everything that an edit could have changed.
+const STATE: &str = "[c.content(), c.textDelta('t'), c.pending(), c.presenceGet(), c.canUndo(), c.canRedo()]";
 
 /// A client and everything it has told.
 struct Opened {
@@ -73,7 +79,7 @@ impl Opened {
 
     /// Each expression throws `code` with a message that begins with, or is, what is given; nothing has changed.
     fn refuses(&self, code: &str, cases: &[(&str, &str)]) {
-        let before = self.get("[c.textDelta('t'), c.textDelta('document'), c.pending()]");
+        let before = self.get(STATE);
         for (source, message) in cases {
             let said = match self.run(source) {
                 Ok(answer) => panic!("{source} was taken: {}", json(&answer)),
@@ -81,7 +87,11 @@ impl Opened {
             };
             assert!(said.starts_with(&format!("{code}: {message}")), "{source}: {said}");
         }
-        assert_eq!(self.get("[c.textDelta('t'), c.textDelta('document'), c.pending()]"), before);
+        assert_eq!(self.get(STATE), before);
+        assert_eq!(
+            self.get("[{}.polluted, Object.getOwnPropertyNames(Object.prototype).includes('polluted')]"),
+            "[null,false]"
+        );
     }
 
     /// Events of one type so far, as JSON.
@@ -244,25 +254,15 @@ fn every_bad_argument_of_an_edit_is_named_and_changes_nothing() {
             ("c.textInsert('t', 0, 'x', { list: [[-Infinity]] })", attributes),
             ("c.textInsert('t', 0, 'x', (() => { let o = {}; for (let i = 0; i < 20; i++) o = { o }; return o; })())", attributes),
             ("c.textInsert('t', 0, 'x', (() => { const o = {}; o.o = o; return o; })())", attributes),
-            ("c.textInsert('', 0, 'x')", "a document's name"),
-            ("c.textInsert('n'.repeat(257), 0, 'x')", "a document's name"),
-            ("c.textReplace('', 'x')", "a document's name"),
+            ("c.textMove('t', 0, 2, 1)", "to 2 lies inside a surrogate pair"),
+            ("c.textMove('t', 0, 5, 1)", "to 5 is outside"),
+            ("c.textMove('t', 4, 0, 1)", "length "),
+            ("c.textMove('t', 0, 3, 4)", "to 3 lies inside the range"),
+            ("c.textMove('t', NaN, 0, 1)", "from must be"),
+            ("c.textCursor('t', 5, 1)", "index 5 is outside"),
         ],
     );
     opened.refuses("TOO_LARGE", &[("c.textInsert('t', 0, 'x', { big: 'x'.repeat(5000) })", "")]);
-}
-
-#[wasm_bindgen_test]
-fn a_key_named_proto_touches_no_prototype() {
-    let opened = opened();
-    let marks = r#"JSON.parse('{"__proto__":{"polluted":1},"deep":{"__proto__":{"polluted":1},"kept":1}}')"#;
-    opened.run(&format!("c.textInsert('t', 0, 'x', {marks})")).unwrap();
-    opened.run("c.textInsert('__proto__', 0, 'named so')").unwrap();
-    assert_eq!(opened.get("c.textDelta('t')"), r#"[{"insert":"x","attributes":{"deep":{"kept":1}}}]"#);
-    let seen = "(([{ attributes }]) => [attributes.polluted, attributes.deep.polluted, {}.polluted])(c.textDelta('t'))";
-    assert_eq!(opened.get(seen), "[null,null,null]");
-    assert_eq!(opened.get("Object.getPrototypeOf(c.textDelta('t')[0].attributes) === Object.prototype"), "true");
-    assert_eq!(opened.get("c.textString('__proto__')"), r#""named so""#);
 }
 
 #[wasm_bindgen_test]
@@ -366,104 +366,6 @@ async fn pending_counts_operations_and_is_told() {
     opened.run("[c.textInsert('t', 0, ''), c.textDelete('t', 3, 0), c.textReplace('t', 'xxx')]").unwrap();
     settle().await;
     assert_eq!(opened.get("c.pending()"), "2");
-}
-
-#[wasm_bindgen_test]
-async fn send_makes_the_edit_that_an_envelope_asks_for() {
-    let opened = opened();
-    let send = |operation: &str, data: &str| {
-        opened.run(&format!("c.send({{ type: 'operation', operation: '{operation}', data: {data} }})")).unwrap()
-    };
-    let answer = send("INSERT", "{ content: 'world' }");
-    assert!(
-        json(&answer).starts_with(r#"{"id":"tester_1_"#) && json(&answer).ends_with(r#"","seq":1}"#),
-        "{}",
-        json(&answer)
-    );
-    send("INSERT", "{ content: 'Hello ', position: 0 }");
-    send("INSERT", "{ content: '!', position: 4294967295 }");
-    send("INSERT", "{ content: '?', position: null }");
-    assert_eq!(opened.get("c.textString('document')"), r#""Hello world!?""#);
-    send("DELETE", "{ position: 12 }");
-    send("DELETE", "{ position: 5, length: 6 }");
-    assert_eq!(opened.get("c.textString('document')"), r#""Hello!""#);
-    send("INSERT", "{ content: 'elsewhere', doc: 'notes' }");
-    assert_eq!(opened.get("c.textString('notes')"), r#""elsewhere""#);
-    let named = "c.send({ id: 'mine', type: 'operation', operation: 'INSERT', data: { content: '' }, timestamp: 1, version: 1 }).id";
-    assert_eq!(opened.get(named), r#""mine""#);
-
-    settle().await;
-    opened.run("log.length = 0").unwrap();
-    send("UPDATE", "{ document: 'Hello 😀!' }");
-    send("UPDATE", "{ document: 'Hello 😁!' }");
-    send("UPDATE", "{ document: 'Hello 😁!' }");
-    settle().await;
-    assert_eq!(
-        opened.get("log.filter(({ type }) => type === 'text').map(({ delta }) => delta)"),
-        r#"[[{"retain":5},{"insert":" 😀"}],[{"retain":6},{"delete":2}],[{"retain":6},{"insert":"😁"}]]"#
-    );
-}
-
-#[wasm_bindgen_test]
-fn every_bad_envelope_is_named_and_changes_nothing() {
-    let opened = opened();
-    opened.run("c.textInsert('document', 0, 'a😀b')").unwrap();
-    let cases = [
-        ("undefined", "message must be an object"),
-        ("null", "message must be an object"),
-        ("'INSERT'", "message must be an object"),
-        ("() => {}", "message must be an object"),
-        ("{}", "type must be"),
-        ("[]", "type must be"),
-        ("{ type: 5 }", "type must be"),
-        ("{ type: 'party', operation: 'INSERT', data: { content: 'x' } }", "type must be"),
-        ("{ type: 'operation', operation: 'INSERT' }", "data must be an object"),
-        ("{ type: 'operation', operation: 'INSERT', data: null }", "data must be an object"),
-        ("{ type: 'operation', operation: 'INSERT', data: 'x' }", "data must be an object"),
-        ("{ type: 'operation', data: { content: 'x' } }", "operation must be INSERT, DELETE or UPDATE"),
-        ("{ type: 'operation', operation: 'ERASE', data: {} }", "operation must be INSERT, DELETE or UPDATE"),
-        ("{ type: 'operation', operation: 1, data: {} }", "operation must be a string"),
-        ("{ type: 'operation', operation: 'INSERT', id: 5, data: { content: 'x' } }", "id must be a string"),
-        ("{ type: 'operation', operation: 'INSERT', data: {} }", "content must be a string"),
-        ("{ type: 'operation', operation: 'INSERT', data: [] }", "content must be a string"),
-        ("{ type: 'operation', operation: 'INSERT', data: { content: 5 } }", "content must be a string"),
-        ("{ type: 'operation', operation: 'INSERT', data: { content: 'x', doc: 5 } }", "doc must be a string"),
-        (
-            "{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: '0' } }",
-            "position must be an integer",
-        ),
-        (
-            "{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: -1 } }",
-            "position must be an integer",
-        ),
-        (
-            "{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: NaN } }",
-            "position must be an integer",
-        ),
-        ("{ type: 'operation', operation: 'INSERT', data: { content: 'x', position: 2 } }", "position 2 lies inside"),
-        ("{ type: 'operation', operation: 'DELETE', data: {} }", "position must be an integer"),
-        ("{ type: 'operation', operation: 'DELETE', data: { position: true } }", "position must be an integer"),
-        (
-            "{ type: 'operation', operation: 'DELETE', data: { position: 0, length: 'all' } }",
-            "length must be an integer",
-        ),
-        ("{ type: 'operation', operation: 'DELETE', data: { position: 9 } }", "position 9 is outside"),
-        ("{ type: 'operation', operation: 'DELETE', data: { position: 3, length: 2 } }", "length "),
-        ("{ type: 'operation', operation: 'UPDATE', data: {} }", "document must be a string"),
-        ("{ type: 'operation', operation: 'UPDATE', data: { document: 5 } }", "document must be a string"),
-    ];
-    for (message, wanted) in cases {
-        opened.refuses("INVALID_ARGUMENT", &[(&format!("c.send({message})"), wanted)]);
-    }
-    opened.refuses(
-        "UNSUPPORTED",
-        &[
-            ("c.send({ type: 'operation', operation: 'MOVE', data: { from: 0, to: 1 } })", "operation: MOVE"),
-            ("c.send({ type: 'operation', operation: 'INSERT', data: { id: 'shape', x: 1 } })", "data.id"),
-            ("c.send({ type: 'operation', operation: 'DELETE', data: { id: 'shape' } })", "data.id"),
-            ("c.send({ type: 'operation', operation: 'UPDATE', data: { id: 'shape', x: 2 } })", "data.id"),
-        ],
-    );
 }
 
 #[wasm_bindgen_test]
