@@ -116,6 +116,9 @@ pub const MAX_PATCH_BYTES: usize = MAX_PAYLOAD_BYTES - 16;
 pub const UNDO_GROUP_MS: u64 = 500;
 /// Undo groups kept, and as many redo groups. More: the oldest is forgotten.
 pub const MAX_UNDO_GROUPS: usize = 200;
+/// Runs of text that undo inserted anew whose old ids are remembered. More: all are forgotten, and what was inserted
+/// before and has been deleted and restored since can no longer be undone.
+pub const MAX_UNDO_REDIRECTS: usize = 8_192;
 /// Bytes of records kept for undo, roughly; and for redo. More: the oldest groups are forgotten.
 pub const MAX_UNDO_BYTES: usize = 4 << 20;
 

@@ -4,7 +4,10 @@
 //! that a hostile update could use is checked here, before yrs sees a byte: one client only, ids below 2^53, element
 //! counts, clock advance, nesting, content that Yjs 13 cannot read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use super::places::Places;
 use crate::{
@@ -99,8 +102,7 @@ pub(crate) struct ItemShape {
 /// # Errors
 /// The [`Refusal`] under which the operation is voided.
 pub(crate) fn inspect(bytes: &[u8], client: u64) -> Result<UpdateSummary, Refusal> {
-    let mut inspector =
-        Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
+    let mut inspector = Inspector::new(bytes, client);
     inspector.structs()?;
     inspector.delete_set()?;
     inspector.reader.finish().map_err(malformed)?;
@@ -118,8 +120,7 @@ pub(crate) fn split(bytes: &[u8], client: u64, max: usize) -> Vec<Vec<u8>> {
     if bytes.len() <= max {
         return vec![bytes.to_vec()];
     }
-    let mut inspector =
-        Inspector { reader: Reader::new(bytes), client, elements: 0, summary: UpdateSummary::default() };
+    let mut inspector = Inspector::new(bytes, client);
     let mut cuts = Vec::new();
     let walked = inspector.walk(&mut cuts);
     let mut pieces = Vec::new();
@@ -172,10 +173,18 @@ struct Inspector<'a> {
     reader: Reader<'a>,
     client: u64,
     elements: usize,
+    /// Runs of deleted items that name a root, or stand beside such, by first clock: end, and the root's name. What
+    /// stands beside them names no root, and may be the first to say what it is used as.
+    gone: BTreeMap<u64, (u64, Rc<str>)>,
     summary: UpdateSummary,
 }
 
-impl Inspector<'_> {
+impl<'a> Inspector<'a> {
+    fn new(bytes: &'a [u8], client: u64) -> Self {
+        let (gone, summary) = (BTreeMap::new(), UpdateSummary::default());
+        Self { reader: Reader::new(bytes), client, elements: 0, gone, summary }
+    }
+
     fn number(&mut self) -> Result<u64, Refusal> {
         self.reader.uvarint().map_err(malformed)
     }
@@ -284,15 +293,27 @@ impl Inspector<'_> {
         }
         let first = self.reader.peek();
         let len = self.content(content, clock)?;
-        if let Some(name) = root
-            && let Some(kind) = used_as(content, first, shape.keyed)
-        {
-            self.summary.roots.insert((name, kind));
-        }
         // A length is checked by the caller before clocks move on.
         shape.end = clock.saturating_add(len);
+        if let Some(name) = root.map(Rc::from).or_else(|| self.root_beside(&shape)) {
+            match used_as(content, first, shape.keyed) {
+                Some(kind) => drop(self.summary.roots.insert((name.to_string(), kind))),
+                None if content == 1 => drop(self.gone.insert(clock, (shape.end, name))),
+                None => {}
+            }
+        }
         self.summary.items.push(shape);
         Ok(len)
+    }
+
+    /// The root that a deleted neighbour of this update is in.
+    fn root_beside(&self, shape: &ItemShape) -> Option<Rc<str>> {
+        let own = shape.origins.iter().flatten().filter(|(client, _)| *client == self.client);
+        let mut runs = own.filter_map(|(_, at)| {
+            let (_, (end, name)) = self.gone.range(..=at).next_back()?;
+            (at < end).then_some(name)
+        });
+        runs.next().cloned()
     }
 
     /// Reads the parent of an item without neighbours, and its key; the name if the parent is a root.

@@ -1,12 +1,8 @@
 //! Stable cursors, which stay where they are while the text around them changes, and who wrote what.
 
-use yrs::{
-    Assoc, ClientID, ID, IdSet, IndexScope, ReadTxn, Snapshot, StateVector, StickyIndex, Text, TextRef, Transact,
-    branch::{Branch, BranchPtr},
-    types::text::YChange,
-};
+use yrs::{Assoc, IndexScope, StickyIndex, branch::BranchPtr};
 
-use super::{Documents, EditError, views};
+use super::{Documents, EditError};
 use crate::{
     base::hash,
     sync::update::RootKind,
@@ -57,7 +53,7 @@ impl Documents {
             Some((client, clock)) => {
                 let clock = u32::try_from(clock).ok()?;
                 let assoc = if tag == BEHIND { Assoc::Before } else { Assoc::After };
-                self.index_of(name, client, clock, assoc)?
+                self.index_of(name, RootKind::Text, (client, clock), assoc)?
             }
         };
         // The text of a hostile cursor may begin inside a character; that of a text mixed with a list is shorter.
@@ -65,64 +61,17 @@ impl Documents {
         Some(if self.splits_character(name, u64::from(index)) { index - 1 } else { index })
     }
 
-    /// The position before (or, for [`Assoc::Before`], behind) the character of an id, or where it was.
-    pub(super) fn index_of(&self, name: &str, client: u64, clock: u32, assoc: Assoc) -> Option<u32> {
-        if client >= 1 << 53 {
-            return None;
-        }
-        let id = ID::new(ClientID::new(client), clock);
-        self.read(name, RootKind::Text, |root, txn| {
-            if clock >= txn.state_vector().get(&id.client) {
-                return None;
-            }
-            let offset = StickyIndex::from_id(id, assoc).get_offset(txn)?;
-            (offset.branch == BranchPtr::from(root)).then_some(offset.index)
-        })?
-    }
-
     /// Who wrote the text: lengths in units, with Yjs client ids. They cover it exactly.
     pub(crate) fn authors(&self, name: &str) -> Vec<(u32, u64)> {
         let mut runs: Vec<(u32, u64)> = Vec::new();
-        for (len, id) in self.text_ids(name) {
-            match runs.last_mut().filter(|(_, client)| *client == id.client.get()) {
-                Some((total, _)) => *total += len,
-                None => runs.push((len, id.client.get())),
+        for run in self.runs(name) {
+            match runs.last_mut().filter(|(_, client)| *client == run.id.0) {
+                Some((total, _)) => *total += run.len,
+                None => runs.push((run.len, run.id.0)),
             }
         }
         runs
     }
-
-    /// The ids of the text's characters, in order: lengths in units, and the first id of each run of consecutive ones.
-    pub(super) fn text_ids(&self, name: &str) -> Vec<(u32, ID)> {
-        if !self.is_used_as(name, RootKind::Text) {
-            return Vec::new();
-        }
-        // Everything against nothing: yrs then says of each piece by which id it came.
-        let mut txn = self.doc.transact_mut();
-        let Some(text) = txn.get_text(name) else { return Vec::new() };
-        let everything = Snapshot::new(txn.state_vector(), IdSet::new());
-        let nothing = Snapshot::new(StateVector::default(), IdSet::new());
-        let pieces = text.diff_range(&mut txn, Some(&everything), Some(&nothing), YChange::identity);
-        let mut runs = Vec::new();
-        let mut at = 0;
-        for piece in pieces {
-            let len = views::units_of_out(&piece.insert);
-            let id = match &piece.ychange {
-                Some(change) => Some(change.id),
-                // It says so of characters only.
-                None => id_at(&text, &txn, at),
-            };
-            runs.extend(id.map(|id| (len, id)));
-            at += len;
-        }
-        runs
-    }
-}
-
-fn id_at<T: ReadTxn>(text: &TextRef, txn: &T, index: u32) -> Option<ID> {
-    let root: &Branch = text.as_ref();
-    let sticky = StickyIndex::at(txn, BranchPtr::from(root), index, Assoc::After)?;
-    sticky.id().copied()
 }
 
 fn name_tag(name: &str) -> [u8; 4] {

@@ -2,7 +2,7 @@
 
 use yrs::Array;
 
-use super::{Documents, EditError, views};
+use super::{Documents, EditError, undo::Step, views};
 use crate::{
     base::limits::{MAX_UPDATE_ELEMENTS, MAX_VALUE_BYTES},
     sync::{
@@ -47,7 +47,9 @@ impl Documents {
         let mut updates = Vec::new();
         let mut at = index;
         for chunk in chunks(values) {
-            updates.push(self.edit(|txn| list.insert_range(txn, at, chunk.iter().map(to_any))));
+            let update = self.edit(|txn| list.insert_range(txn, at, chunk.iter().map(to_any)));
+            self.note_inserted(name, RootKind::List, &update);
+            updates.push(update);
             at += chunk.len() as u32;
         }
         Ok(updates)
@@ -61,6 +63,8 @@ impl Documents {
         if len == 0 {
             return Ok(Vec::new());
         }
+        let pieces = self.pick_items(name, index, len);
+        self.note(Step::Deleted { root: name.to_owned(), kind: RootKind::List, pieces });
         let list = self.doc.get_or_insert_array(name);
         Ok(vec![self.edit(|txn| list.remove_range(txn, index, len))])
     }
@@ -72,7 +76,7 @@ impl Documents {
 }
 
 /// Pieces that fit a payload, one value at least.
-fn chunks(values: &[Value]) -> impl Iterator<Item = &[Value]> {
+pub(super) fn chunks(values: &[Value]) -> impl Iterator<Item = &[Value]> {
     let mut rest = values;
     std::iter::from_fn(move || {
         let (mut bytes, mut elements, mut end) = (0, 0, 0);

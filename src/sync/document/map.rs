@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use yrs::{Map, MapRef, branch::BranchPtr};
 
-use super::{Documents, EditError, views};
+use super::{Documents, EditError, undo::Step, views};
 use crate::{
     base::limits::MAX_VALUE_BYTES,
     sync::{
@@ -37,11 +37,8 @@ impl Documents {
             return Err(EditError::TooLarge { what: "the value", max: MAX_VALUE_BYTES as u64 });
         }
         self.open(name, RootKind::Map);
-        let map = self.doc.get_or_insert_map(name);
-        let update = self.edit(|txn| {
-            map.insert(txn, key, to_any(value));
-        });
-        Ok(vec![update])
+        self.note_set(name, key, Some(value));
+        Ok(vec![self.write_key(name, key, value)])
     }
 
     /// Deletes a key. No update if it is not there.
@@ -51,10 +48,26 @@ impl Documents {
         if self.map_get(name, key).is_none() {
             return Ok(Vec::new());
         }
+        self.note_set(name, key, None);
+        Ok(vec![self.remove_key(name, key)])
+    }
+
+    fn note_set(&mut self, name: &str, key: &str, after: Option<&Value>) {
+        let (before, after) = (self.map_get(name, key), after.cloned());
+        self.note(Step::Set { root: name.to_owned(), key: key.to_owned(), before, after });
+    }
+
+    pub(super) fn write_key(&self, name: &str, key: &str, value: &Value) -> Vec<u8> {
         let map = self.doc.get_or_insert_map(name);
-        let update = self.edit(|txn| {
+        self.edit(|txn| {
+            map.insert(txn, key, to_any(value));
+        })
+    }
+
+    pub(super) fn remove_key(&self, name: &str, key: &str) -> Vec<u8> {
+        let map = self.doc.get_or_insert_map(name);
+        self.edit(|txn| {
             map.remove(txn, key);
-        });
-        Ok(vec![update])
+        })
     }
 }

@@ -1,12 +1,15 @@
 //! The room's Yjs document: applies payloads that `update::inspect` let in, turns local edits into updates, collects
 //! what changed. One Y.Doc per room; a text, map or list is a root of it, under its name.
 
+mod capture;
 mod cursor;
 mod error;
 mod list;
 mod map;
 mod observe;
+mod revert;
 mod text;
+mod undo;
 mod views;
 
 use std::{
@@ -21,6 +24,7 @@ use yrs::{
 
 pub use error::EditError;
 pub(crate) use text::splice;
+pub(crate) use undo::DocumentsUndo;
 
 use super::{
     update::{RootKind, UpdateSummary},
@@ -28,15 +32,21 @@ use super::{
 };
 use crate::{base::limits::MAX_NAME_BYTES, wire::Value};
 use observe::{Seen, Sight};
+use revert::Redirects;
 
 /// A replica's texts, maps and lists.
 pub(crate) struct Documents {
     doc: Doc,
+    /// The client id of own edits.
+    client: u64,
     /// What each root is used as. Usually one thing; more if replicas first used a name at the same time.
     roots: BTreeMap<String, BTreeSet<RootKind>>,
     sight: Sight,
     /// Whether any text ever held a character outside the BMP: only then can a position split one.
     astral: bool,
+    /// What own edits did since that was last fetched.
+    undo: DocumentsUndo,
+    redirects: Redirects,
 }
 
 /// What every root holds, to find out what a rebuild changed.
@@ -57,7 +67,15 @@ impl Documents {
         options.offset_kind = OffsetKind::Utf16;
         // Tidying formats while applying a remote update would delete items without an operation that says so.
         options.cleanup_formatting = false;
-        Self { doc: Doc::with_options(options), roots: BTreeMap::new(), sight: Sight::default(), astral: false }
+        Self {
+            doc: Doc::with_options(options),
+            client,
+            roots: BTreeMap::new(),
+            sight: Sight::default(),
+            astral: false,
+            undo: DocumentsUndo::default(),
+            redirects: Redirects::default(),
+        }
     }
 
     /// Applies an inspected payload.

@@ -2,7 +2,7 @@
 
 use yrs::{GetString, Text, TextRef, TransactionMut, branch::BranchPtr};
 
-use super::{Documents, EditError, views};
+use super::{Documents, EditError, undo::Step, views};
 use crate::{
     base::limits::{EDIT_CHUNK_UNITS, MAX_ATTRIBUTE_BYTES, MAX_YJS_CLOCK},
     sync::{
@@ -52,10 +52,12 @@ impl Documents {
         for (chunk, units) in chunks(text) {
             self.open(name, RootKind::Text);
             let root = self.doc.get_or_insert_text(name);
-            updates.push(self.edit(|txn| match attributes {
+            let update = self.edit(|txn| match attributes {
                 None => root.insert(txn, at, chunk),
                 Some(attributes) => root.insert_with_attributes(txn, at, chunk, to_attrs(attributes)),
-            }));
+            });
+            self.note_inserted(name, RootKind::Text, &update);
+            updates.push(update);
             at += units;
         }
         Ok(updates)
@@ -68,6 +70,7 @@ impl Documents {
         if len == 0 {
             return Ok(Vec::new());
         }
+        self.note_deleted(name, index, len);
         let root = self.doc.get_or_insert_text(name);
         Ok(vec![self.edit(|txn| root.remove_range(txn, index, len))])
     }
@@ -86,8 +89,8 @@ impl Documents {
         if len == 0 || attributes.is_empty() {
             return Ok(Vec::new());
         }
-        let root = self.doc.get_or_insert_text(name);
-        Ok(vec![self.edit(|txn| root.format(txn, index, len, to_attrs(attributes)))])
+        self.note_marked(name, index, len, attributes);
+        Ok(vec![self.mark(name, index, len, attributes)])
     }
 
     /// Moves `len` units from `from` on to before what stands at `to` now, with their marks: deletes them and inserts
@@ -103,12 +106,19 @@ impl Documents {
             return Ok(Vec::new());
         }
         let pieces = slice(&self.text_delta(name), from, len);
+        self.note_deleted(name, from, len);
         let root = self.doc.get_or_insert_text(name);
         let update = self.edit(|txn| {
             root.remove_range(txn, from, len);
             insert_pieces(&root, txn, if to > from { to - len } else { to }, &pieces);
         });
+        self.note_inserted(name, RootKind::Text, &update);
         Ok(vec![update])
+    }
+
+    fn note_deleted(&mut self, name: &str, index: u32, len: u32) {
+        let pieces = self.pick_range(name, index, len);
+        self.note(Step::Deleted { root: name.to_owned(), kind: RootKind::Text, pieces });
     }
 
     pub(super) fn check_range(&self, name: &str, index: u32, len: u32) -> Result<(), EditError> {

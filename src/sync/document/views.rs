@@ -19,11 +19,20 @@ pub(super) fn value_of<T: ReadTxn>(out: &Out, txn: &T) -> Value {
         Out::YText(text) => Value::String(text.get_string(txn)),
         Out::YXmlText(text) => Value::String(plain(text.as_ref(), txn)),
         Out::YArray(list) => Value::Array(list_of(list.as_ref(), txn)),
-        Out::YXmlFragment(nodes) => Value::Array(list_of(nodes.as_ref(), txn)),
+        Out::YXmlFragment(nodes) => untyped(nodes.as_ref(), txn),
         Out::YMap(map) => Value::Object(map_of(map.as_ref(), txn)),
         Out::YXmlElement(element) => element_of(element, txn),
         _ => Value::Null,
     }
+}
+
+/// Yjs 14 has one shared type for everything and calls it a fragment: what it holds says what it is.
+fn untyped<T: ReadTxn>(branch: &Branch, txn: &T) -> Value {
+    if has_characters(branch, txn) {
+        return Value::String(plain(branch, txn));
+    }
+    let (keys, items) = (map_of(branch, txn), list_of(branch, txn));
+    if items.is_empty() && !keys.is_empty() { Value::Object(keys) } else { Value::Array(items) }
 }
 
 fn element_of<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> Value {

@@ -7,7 +7,7 @@ use crate::{
         limits::{COALESCE_BYTES, MAX_CLOCK_AHEAD_MS, MAX_PAYLOAD_BYTES},
     },
     sync::{
-        document::{Documents, EditError},
+        document::{Documents, DocumentsUndo, EditError},
         update,
     },
     wire::{Header, Kind, Op, OpSource, put_uvarint},
@@ -22,11 +22,33 @@ impl Replica {
         self.check_editor()?;
         let documents = self.documents.as_mut().ok_or(EditError::NotAnEditor)?;
         let updates = edit(documents)?;
-        let id = OpId { writer: self.author.writer, seq: self.update_seq() };
-        let documents = self.documents.as_mut().ok_or(EditError::NotAnEditor)?;
-        self.changes.extend(documents.take_changes().into_iter().map(|change| (change, Some(id))));
-        self.pending.extend(updates);
+        let undo = documents.take_undo();
+        if !undo.is_empty() {
+            self.forget_redo();
+            let mut group = self.open_group();
+            group.documents.extend(undo, self.author.client);
+            self.close_group(group);
+        }
+        self.note_updates(updates);
         Ok(())
+    }
+
+    /// Takes back what a group did to the Yjs document; `back` is how to undo that. Whether anything changed.
+    pub(super) fn revert_documents(&mut self, undo: &DocumentsUndo, back: &mut DocumentsUndo) -> bool {
+        let Some(documents) = self.documents.as_mut().filter(|_| !undo.is_empty()) else { return false };
+        let updates = documents.revert(undo);
+        *back = documents.take_undo();
+        let changed = !updates.is_empty();
+        self.note_updates(updates);
+        changed
+    }
+
+    /// Keeps own updates for the next operation, and what they changed for the application.
+    fn note_updates(&mut self, updates: Vec<Vec<u8>>) {
+        let id = OpId { writer: self.author.writer, seq: self.update_seq() };
+        let changes = self.documents.as_mut().map_or_else(Vec::new, Documents::take_changes);
+        self.changes.extend(changes.into_iter().map(|change| (change, Some(id))));
+        self.pending.extend(updates);
     }
 
     /// The position that the next local operation will take.

@@ -9,13 +9,17 @@ use crate::{
         Timestamp, WallTime,
         limits::{MAX_UNDO_BYTES, MAX_UNDO_GROUPS, UNDO_GROUP_MS},
     },
-    sync::{document::EditError, records::RecordsUndo},
+    sync::{
+        document::{DocumentsUndo, EditError},
+        records::RecordsUndo,
+    },
 };
 
 /// Edits that are undone together.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     pub(super) records: RecordsUndo,
+    pub(super) documents: DocumentsUndo,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +33,9 @@ pub(super) struct History {
 
 impl Group {
     fn weight(&self) -> usize {
-        self.records.iter().map(|((collection, id), undo)| collection.len() + id.len() + undo.weight()).sum()
+        let records = self.records.iter();
+        let records: usize = records.map(|((collection, id), undo)| collection.len() + id.len() + undo.weight()).sum();
+        records + self.documents.weight()
     }
 }
 
@@ -93,8 +99,9 @@ impl Replica {
         while let Some(group) = self.stack(undoing).pop_back() {
             let mut back = Group::default();
             let entries = self.records.revert(&group.records);
-            let changed = !entries.is_empty();
+            let mut changed = !entries.is_empty();
             self.write_records(entries, wall, Some(&mut back.records));
+            changed |= self.revert_documents(&group.documents, &mut back.documents);
             if changed {
                 self.stack(!undoing).push_back(back);
                 self.trim();

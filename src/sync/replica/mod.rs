@@ -439,3 +439,5 @@ impl std::fmt::Debug for Replica {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod yjs_tests;
