@@ -5,6 +5,8 @@
 //! `PEERSYNC_SEEDS=5000` runs more seeds, `PEERSYNC_SEED=17` runs one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_debug_implementations)]
 
+mod edits;
+mod listener;
 mod network;
 mod signer;
 mod world;
@@ -33,7 +35,7 @@ fn g1_g2_g3_every_seed_converges_and_loses_and_doubles_nothing() {
         // A run that injected no faults has proven nothing.
         assert!(total.lost > 100 && total.duplicated > 100 && total.breaks > 20, "{total:?}");
         assert!(total.restarts > 20 && total.partitions > 20 && total.store_failures > 5, "{total:?}");
-        assert!(total.acked > 1_000, "{total:?}");
+        assert!(total.acked > 1_000 && total.undone > 100 && total.voided > 5, "{total:?}");
     }
 }
 

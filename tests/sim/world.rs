@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use peersync::{
     base::{AuthorId, NodeId, RoomId, Timestamp, WallTime, WriterId, hash, hash_parts},
     engine::{Durability, Engine, EngineConfig, Event, Input, Output, Record},
-    sync::{Attributes, Value},
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::{
+    listener::Listener,
     network::{Action, End, Links, Weather},
     signer::TestSigner,
 };
@@ -30,6 +30,8 @@ pub struct Report {
     pub partitions: u64,
     pub restarts: u64,
     pub store_failures: u64,
+    pub undone: u64,
+    pub voided: u64,
     pub trace: Vec<u8>,
 }
 
@@ -43,11 +45,13 @@ impl Report {
         self.partitions += other.partitions;
         self.restarts += other.restarts;
         self.store_failures += other.store_failures;
+        self.undone += other.undone;
+        self.voided += other.voided;
     }
 }
 
-struct Node {
-    engine: Engine,
+pub struct Node {
+    pub engine: Engine,
     author: AuthorId,
     incarnation: u32,
     skew: i64,
@@ -55,26 +59,29 @@ struct Node {
     disk: BTreeMap<u64, Vec<u8>>,
     in_store: BTreeMap<u64, Vec<Record>>,
     /// Tokens typed in this incarnation, by the operation they travel in.
-    typed: Vec<(u64, String)>,
+    pub typed: Vec<(u64, String)>,
+    /// Tokens that were undone in it.
+    pub taken_back: BTreeSet<String>,
+    listener: Listener,
     woken_at: Option<u64>,
     counted: BTreeMap<peersync::base::Refusal, u64>,
 }
 
 pub struct World {
-    seed: u64,
+    pub seed: u64,
     rng: ChaCha8Rng,
-    now: u64,
+    pub now: u64,
     order: u64,
     queue: BTreeMap<(u64, u64), Action>,
-    nodes: Vec<Node>,
+    pub nodes: Vec<Node>,
     links: Links,
     weather: Weather,
     divided: BTreeSet<usize>,
     /// Pairs of clients that are also neighbours.
     friends: Vec<(usize, usize)>,
-    acked: BTreeSet<String>,
+    pub acked: BTreeSet<String>,
     token: u64,
-    report: Report,
+    pub report: Report,
     trace: Vec<u8>,
 }
 
@@ -150,6 +157,7 @@ impl World {
         let skew = if backend || self.chance(50) { 0 } else { self.below(7_200_000) as i64 - 3_600_000 };
         let wall = WallTime((WALL + self.now).saturating_add_signed(skew));
         engine.handle_input(Timestamp(self.now), Input::Wall(wall)).unwrap();
+        let listener = Listener::of(&engine);
         Node {
             engine,
             author,
@@ -158,6 +166,8 @@ impl World {
             disk,
             in_store: BTreeMap::new(),
             typed: Vec::new(),
+            taken_back: BTreeSet::new(),
+            listener,
             woken_at: None,
             counted: BTreeMap::new(),
         }
@@ -176,11 +186,11 @@ impl World {
         self.report
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.rng.next_u64() % bound.max(1)
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
@@ -312,23 +322,11 @@ impl World {
         self.drain(node);
     }
 
-    /// Edits without an oracle in a second text: only convergence is asked of it.
-    fn scribble(&mut self, node: usize) {
-        let now = Timestamp(self.now);
-        let len = self.nodes[node].engine.replica().text_len("scratch");
-        let at = self.below(u64::from(len) + 1) as u32;
-        let some = self.below(4) as u32;
-        match self.below(3) {
-            0 => drop(self.nodes[node].engine.insert(now, "scratch", at, "a\u{1f600}b", None)),
-            1 => drop(self.nodes[node].engine.delete(now, "scratch", at, some.min(len - at))),
-            _ => {
-                let marks = Attributes::from([("bold".to_owned(), Value::Bool(some > 1))]);
-                drop(self.nodes[node].engine.format(now, "scratch", at, some.min(len - at), &marks));
-            }
-        }
-    }
-
     fn event(&mut self, node: usize, event: Event) {
+        if let Event::Change { change, .. } = event {
+            self.nodes[node].listener.hear(change);
+            return;
+        }
         if let Event::Acked { seq, durability: Durability::Backend, .. } = event {
             self.report.acked += 1;
             let safe = self.nodes[node].typed.iter().filter(|(at, _)| *at <= seq).map(|(_, token)| token.clone());
@@ -336,6 +334,7 @@ impl World {
         }
         if let Event::Counted { reason, .. } = event {
             *self.nodes[node].counted.entry(reason).or_default() += 1;
+            self.report.voided += u64::from(reason == peersync::base::Refusal::ClockAhead);
         }
         if let Event::Refused { seq, reason } = event {
             panic!("seed {}: node {node}: honest operation {seq} refused: {reason:?}", self.seed);
@@ -443,6 +442,7 @@ impl World {
             }
             assert_eq!(expected_digest(engine), digest, "seed {seed}: node {index} has other operations");
             if index > 0 {
+                node.listener.check(engine, &format!("seed {seed}: node {index}"));
                 assert_eq!(engine.replica().state_hash(), state, "seed {seed}: node {index} (skew {})", node.skew);
                 assert_eq!(engine.pending(), 0, "seed {seed}: node {index} still has unacknowledged edits");
                 assert!(engine.is_synced(), "seed {seed}: node {index} ({:?})", node.author);

@@ -5,4 +5,6 @@ mod frames;
 mod identity;
 mod ordering;
 mod payloads;
+mod presence;
+mod records;
 mod sessions;
