@@ -182,7 +182,12 @@ function useTools(client, view, refresh) {
     introduce();
   });
   $('name').addEventListener('change', () => ($('name').value = profile.name));
-  $('name').addEventListener('keydown', ({ key }) => key === 'Enter' && view.focus());
+  $('name').addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' || event.isComposing) return;
+    // Or else the editor would get it.
+    event.preventDefault();
+    view.focus();
+  });
   $('color').addEventListener('input', () => {
     profile.color = $('color').value;
     introduce();
