@@ -211,8 +211,8 @@ export class Scene {
     }
     if (shifted && (tx !== 0 || ty !== 0)) group.setAttribute('transform', `translate(${tx} ${ty})`);
     else group.removeAttribute('transform');
-    group.classList.toggle('faded', preview?.faded === true);
-    group.classList.toggle('gone', preview?.hidden === true);
+    const look = preview?.faded ? 'faded' : preview?.hidden ? 'gone' : '';
+    if (group.className.baseVal !== look) group.className.baseVal = look;
   }
 }
 

@@ -7,6 +7,8 @@ const DIRECTIONS = [[-1, -1], [0, -1], [1, -1], [1, 0], [1, 1], [0, 1], [-1, 1],
 const CURSORS = { '-1,-1': 'nwse', '1,1': 'nwse', '1,-1': 'nesw', '-1,1': 'nesw', '0,-1': 'ns', '0,1': 'ns', '-1,0': 'ew', '1,0': 'ew' };
 /** Of a frame narrower than this, the handles in the middle of its sides would hide the corners. */
 const ROOM_FOR_MIDDLE = 44;
+/** Of many selected shapes, so many have a frame of their own. */
+const MOST_FRAMES = 60;
 
 export class Selection {
   #ids = new Set();
@@ -24,7 +26,8 @@ export class Selection {
 
   constructor(scene, view, layer) {
     [this.#scene, this.#view, this.#layer] = [scene, view, layer];
-    scene.onDraw(() => this.draw());
+    // What was selected may be deleted, and what was selected when it was made is drawn only now.
+    scene.onDraw(() => (this.#told === this.ids.join() ? this.draw() : this.#changed()));
     view.onChange(() => this.draw());
   }
 
@@ -56,11 +59,9 @@ export class Selection {
     if (this.#ids.size > 0) this.set([]);
   }
 
-  /** The records have changed: what was deleted is forgotten, what was selected before it was there now counts. */
-  follow(deleted) {
-    if (this.#ids.size === 0) return;
-    for (const id of deleted) this.#ids.delete(id);
-    if (this.ids.join() !== this.#told) this.#changed();
+  /** The shape is deleted. */
+  forget(id) {
+    this.#ids.delete(id);
   }
 
   /** The box around all selected shapes, in board units; undefined if there is none. */
@@ -69,15 +70,13 @@ export class Selection {
   }
 
   /** Handles: `{x, y, cursor, direction}` or, at the ends of a line, `{x, y, cursor, end}`; on the screen. */
-  handles() {
-    const shapes = this.ids.map((id) => this.#scene.shape(id)).filter(Boolean);
-    if (shapes.length === 0) return [];
-    if (shapes.length === 1 && shapes[0].type === 'line') {
-      return shapes[0].points.map((point, end) => ({ ...this.#view.toScreen(point), end, cursor: 'grab' }));
-    }
-    const frame = grow(this.#view.boxToScreen(this.box), GAP);
+  handles(ids = this.ids, box = this.#around(ids)) {
+    if (!box) return [];
+    const only = ids.length === 1 ? this.#scene.shape(ids[0]) : undefined;
+    if (only?.type === 'line') return only.points.map((point, end) => ({ ...this.#view.toScreen(point), end, cursor: 'grab' }));
+    const frame = grow(this.#view.boxToScreen(box), GAP);
     const [wide, high] = [frame.right - frame.left, frame.bottom - frame.top];
-    const uniform = shapes.some(isUniform);
+    const uniform = ids.some((id) => isUniform(this.#scene.stored(id)));
     return DIRECTIONS.filter(([dx, dy]) => {
       if (dx !== 0 && dy !== 0) return true;
       return !uniform && (dx === 0 ? wide : high) >= ROOM_FOR_MIDDLE;
@@ -97,13 +96,13 @@ export class Selection {
       if (box) parts.push(this.#frame(grow(this.#view.boxToScreen(box), GAP - 2), 'theirs', color));
     }
     const { ids } = this;
+    const box = this.#around(ids);
     if (ids.length > 1) {
-      for (const id of ids.slice(0, 100)) parts.push(this.#frame(grow(this.#view.boxToScreen(this.#around([id])), 2), 'one'));
+      for (const id of ids.slice(0, MOST_FRAMES)) parts.push(this.#frame(grow(this.#view.boxToScreen(this.#around([id])), 2), 'one'));
     }
-    const handles = this.handles();
-    const isLine = handles.some(({ end }) => end !== undefined);
-    if (ids.length > 0 && !isLine) parts.push(this.#frame(grow(this.#view.boxToScreen(this.box), GAP), 'frame'));
-    if (!this.busy) for (const { x, y } of handles) parts.push(element('circle', { cx: x, cy: y, r: 5.5, class: 'handle' }));
+    const isLine = ids.length === 1 && this.#scene.stored(ids[0]).type === 'line';
+    if (box && !isLine) parts.push(this.#frame(grow(this.#view.boxToScreen(box), GAP), 'frame'));
+    if (!this.busy) for (const { x, y } of this.handles(ids, box)) parts.push(element('circle', { cx: x, cy: y, r: 5.5, class: 'handle' }));
     if (this.marquee) parts.push(this.#frame(this.#view.boxToScreen(this.marquee), 'marquee'));
     this.#layer.replaceChildren(...parts);
   }

@@ -150,6 +150,11 @@ export function rounded(points, zoom) {
 
 /** The shape after x → sx·x + tx, y → sy·y + ty. */
 export function transform(shape, [sx, sy, tx, ty]) {
+  if (sx === 1 && sy === 1) {
+    const { left, top, right, bottom } = bounds(shape);
+    const points = shape.points.map(({ x, y }) => ({ x: x + tx, y: y + ty }));
+    return { ...shape, points, box: { left: left + tx, top: top + ty, right: right + tx, bottom: bottom + ty } };
+  }
   const map = ({ x, y }) => ({ x: sx * x + tx, y: sy * y + ty });
   const [first, second] = shape.points;
   if (shape.type === 'circle') {
@@ -158,7 +163,7 @@ export function transform(shape, [sx, sy, tx, ty]) {
     const edge = { x: centre.x + (second.x - first.x) * scale, y: centre.y + (second.y - first.y) * scale };
     return { ...shape, points: [centre, edge], box: undefined };
   }
-  const width = shape.type === 'text' && sx !== 1 ? widthOfFont(fontSize(shape.width) * Math.abs(sx)) : shape.width;
+  const width = shape.type === 'text' ? widthOfFont(fontSize(shape.width) * Math.abs(sx)) : shape.width;
   return { ...shape, points: shape.points.map(map), width, box: undefined };
 }
 

@@ -117,7 +117,7 @@ export class Tools {
         show();
       },
       end: () => {
-        edits.add({ ...shape(), points: simplify(points, 0.5 / view.zoom, STROKE_POINTS) }, id, view.zoom);
+        edits.add({ ...shape(), points: simplify(points, 0.35 / view.zoom, STROKE_POINTS) }, id, view.zoom);
         this.#hide();
       },
       cancel: () => this.#hide(),

@@ -23,6 +23,7 @@ const room = query.get('room') || 'default';
 const backend = query.get('backend') || `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
 /** After these nothing goes on; after any other, the status line already says how things stand. */
 const FINAL = ['INTERNAL', 'INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED'];
+const REFRESH_MS = 16;
 /** Selected shapes that others are told of. */
 const SHOWN_IDS = 30;
 
@@ -96,7 +97,14 @@ function showView() {
 function open() {
   const client = new BrowserSyncClient(backend, { room });
   const records = client.records('shapes');
-  const refresh = () => show(client);
+  // Not with every event: a thousand edits at once change the status line once.
+  let refreshing;
+  const refresh = () => {
+    refreshing ??= setTimeout(() => {
+      refreshing = undefined;
+      show(client);
+    }, REFRESH_MS);
+  };
 
   client.on('connected', ({ peerId }) => (backendPeer = peerId));
   client.on('reconnecting', ({ delayMs }) => (known.retryAt = Date.now() + delayMs));
@@ -130,7 +138,6 @@ function arrive(client, records) {
   records.observe(({ changes, origin, author }) => {
     for (const change of changes) apply(change, records);
     if (origin === 'remote') for (const { id } of changes) people.settled(id, author);
-    selection.follow(changes.filter(({ type }) => type === 'delete').map(({ id }) => id));
   });
   scene.load(records.values());
   performance.measure('whiteboard load', { start: started });
@@ -147,7 +154,10 @@ function apply(change, records) {
   if (type === 'insert') scene.insert(id, change.value, change.before);
   else if (type === 'update') scene.update(id, records.get(id));
   else if (type === 'move') scene.move(id, change.before);
-  else if (type === 'delete') scene.delete(id);
+  else if (type === 'delete') {
+    scene.delete(id);
+    selection.forget(id);
+  }
 }
 
 function stop(reason) {
