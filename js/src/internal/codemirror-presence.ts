@@ -87,7 +87,8 @@ class Presence implements Part {
       return text.cursor(link.toText(at, assoc), assoc);
     };
     try {
-      const selection = { doc: text.name, anchor: cursor(anchor), head: cursor(head) };
+      const at = cursor(head);
+      const selection = { doc: text.name, anchor: empty ? at : cursor(anchor), head: at };
       const sign = JSON.stringify(selection);
       if (sign !== this.#published && this.#say({ [field]: selection })) this.#published = sign;
     } catch {

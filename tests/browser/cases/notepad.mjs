@@ -225,7 +225,7 @@ test('notepad: cursor, selection and name of another are seen, follow, and are g
   const server = await startServer(context);
   const url = notepad(server, freshRoom('pad'));
   const a = await openPad(context, 'A', url);
-  const b = await openPad(context, 'B', url);
+  const b = await openPad(context, 'B', url, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
   await introduce(a, 'Ada', '#9333ea');
   await introduce(b, 'Grace <b>', '#c2410c');
   await a.keyboard.type('Two people in one text\nand a second line');
@@ -245,7 +245,12 @@ test('notepad: cursor, selection and name of another are seen, follow, and are g
   await b.keyboard.press('Control+Home');
   await b.keyboard.type('> ');
   await eventually(5_000, 'the other name is text', async () => (await a.locator('.cm-peersync-name').allTextContents()).join() === 'Grace <b>');
-  await screenshot(b, 'notepad-cursors');
+  await screenshot(a, 'notepad-cursors-1280');
+  await screenshot(b, 'notepad-cursors-390');
+  await b.locator('#authors').click();
+  await shows(b, 'legend', /Ada\s*95 %/);
+  await screenshot(b, 'notepad-authors-390');
+  assert.ok((await overflow(b)) <= 0, 'the phone shows too wide a page');
   await b.evaluate(() => void window.peersyncClient.close());
   await eventually(1_000, 'the cursor is gone', async () => (await a.locator('.cm-peersync-caret').count()) === 0);
   await shows(a, 'people', /^1 person here$/);
@@ -317,7 +322,7 @@ test('notepad: who wrote what is marked when asked for, with names and colours, 
   const wanted = (...pieces) => async () => JSON.stringify(await marks(a)) === JSON.stringify(pieces);
   await eventually(5_000, 'both are marked', wanted('Written by Ada: From Ada. ', 'Written by Grace: From Grace.'));
   await shows(a, 'legend', /Grace\s*52 %\s*Ada \(you\)\s*48 %/);
-  await screenshot(a, 'notepad-authors');
+  await screenshot(a, 'notepad-authors-1280');
   await b.keyboard.press('Control+Home');
   await b.keyboard.type('Hi! ');
   await eventually(5_000, 'the new words are marked',
