@@ -119,6 +119,9 @@ pub const MAX_UNDO_GROUPS: usize = 200;
 /// Runs of text that undo inserted anew whose old ids are remembered. More: all are forgotten, and what was inserted
 /// before and has been deleted and restored since can no longer be undone.
 pub const MAX_UNDO_REDIRECTS: usize = 8_192;
+/// Writes of undo and redo of which it is known which write they stand for. More: the oldest is forgotten, and steps
+/// before it may find nothing of their own to take back.
+pub const MAX_STANDINGS: usize = 16_384;
 /// Bytes of records kept for undo, roughly; and for redo. More: the oldest groups are forgotten.
 pub const MAX_UNDO_BYTES: usize = 4 << 20;
 

@@ -25,7 +25,7 @@ pub(crate) use patch::{Entry, Write, decode, encode, encoded_len};
 pub(crate) use plan::Plan;
 pub use plan::{Place, RecordError, RecordWrite};
 use position::Position;
-pub(crate) use undo::RecordsUndo;
+pub(crate) use undo::{RecordsUndo, Reversal, Standings};
 
 /// When and by whom something was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,13 +34,6 @@ pub(crate) struct Stamp {
     pub(crate) writer: WriterId,
     /// Number of the write within its operation.
     pub(crate) number: u32,
-}
-
-impl Stamp {
-    /// Whether both are of one operation.
-    pub(crate) fn same_op(self, other: Self) -> bool {
-        (self.hlc, self.writer) == (other.hlc, other.writer)
-    }
 }
 
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use crate::{
     },
     sync::{
         document::{DocumentsUndo, EditError},
-        records::RecordsUndo,
+        records::{RecordsUndo, Standings},
     },
 };
 
@@ -24,30 +24,41 @@ pub(super) struct Group {
 
 #[derive(Debug, Default)]
 pub(super) struct History {
-    undo: VecDeque<Group>,
-    redo: VecDeque<Group>,
+    undo: Stack,
+    redo: Stack,
     /// Whether the last group may grow.
     open: bool,
     last_edit: Option<Timestamp>,
 }
 
+/// Groups, the newest last, within their limits.
+#[derive(Debug, Default)]
+struct Stack {
+    groups: VecDeque<Group>,
+    bytes: usize,
+}
+
 impl Group {
     fn weight(&self) -> usize {
-        let records = self.records.iter();
-        let records: usize = records.map(|((collection, id), undo)| collection.len() + id.len() + undo.weight()).sum();
-        records + self.documents.weight()
+        self.records.weight() + self.documents.weight()
     }
 }
 
-impl History {
-    /// Forgets the oldest groups over the limits. Whether any was forgotten.
-    fn trim(groups: &mut VecDeque<Group>) -> bool {
-        let before = groups.len();
-        let mut bytes: usize = groups.iter().map(Group::weight).sum();
-        while groups.len() > MAX_UNDO_GROUPS || bytes > MAX_UNDO_BYTES {
-            bytes -= groups.pop_front().map_or(bytes, |group| group.weight());
+impl Stack {
+    /// The oldest are forgotten for it, if need be; or itself, if it is too large alone.
+    fn push(&mut self, group: Group) {
+        self.bytes += group.weight();
+        self.groups.push_back(group);
+        while self.groups.len() > MAX_UNDO_GROUPS || self.bytes > MAX_UNDO_BYTES {
+            let Some(oldest) = self.groups.pop_front() else { break };
+            self.bytes -= oldest.weight();
         }
-        groups.len() < before
+    }
+
+    fn pop(&mut self) -> Option<Group> {
+        let group = self.groups.pop_back()?;
+        self.bytes -= group.weight();
+        Some(group)
     }
 }
 
@@ -67,13 +78,13 @@ impl Replica {
     /// Whether there is something to undo.
     #[must_use]
     pub fn can_undo(&self) -> bool {
-        !self.history.undo.is_empty()
+        !self.history.undo.groups.is_empty()
     }
 
     /// Whether there is something to redo.
     #[must_use]
     pub fn can_redo(&self) -> bool {
-        !self.history.redo.is_empty()
+        !self.history.redo.groups.is_empty()
     }
 
     /// Takes back the last group of own edits, as far as they still stand. Whether anything changed.
@@ -96,29 +107,28 @@ impl Replica {
         self.check_editor()?;
         self.refresh_records();
         self.history.open = false;
-        while let Some(group) = self.stack(undoing).pop_back() {
+        while let Some(group) = self.stack(undoing).pop() {
             let mut back = Group::default();
-            let entries = self.records.revert(&group.records);
+            let entries = self.records.revert(&group.records, &self.standings);
             let mut changed = !entries.is_empty();
             self.write_records(entries, wall, Some(&mut back.records));
             changed |= self.revert_documents(&group.documents, &mut back.documents);
             if changed {
-                self.stack(!undoing).push_back(back);
-                self.trim();
+                self.stack(!undoing).push(back);
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn stack(&mut self, undoing: bool) -> &mut VecDeque<Group> {
+    fn stack(&mut self, undoing: bool) -> &mut Stack {
         if undoing { &mut self.history.undo } else { &mut self.history.redo }
     }
 
     /// The group that the present edit belongs to, to be given back by [`Replica::close_group`].
     pub(super) fn open_group(&mut self) -> Group {
         if self.history.open
-            && let Some(group) = self.history.undo.pop_back()
+            && let Some(group) = self.history.undo.pop()
         {
             return group;
         }
@@ -126,23 +136,18 @@ impl Replica {
     }
 
     pub(super) fn close_group(&mut self, group: Group) {
-        self.history.undo.push_back(group);
+        self.history.undo.push(group);
         self.history.open = true;
-        self.trim();
     }
 
     /// A new edit ends what could be redone.
     pub(super) fn forget_redo(&mut self) {
-        self.history.redo.clear();
+        self.history.redo = Stack::default();
     }
 
     /// The documents were built anew: nothing that was noted of them fits any more.
     pub(super) fn forget_history(&mut self) {
         self.history = History::default();
-    }
-
-    fn trim(&mut self) {
-        History::trim(&mut self.history.undo);
-        History::trim(&mut self.history.redo);
+        self.standings = Standings::default();
     }
 }

@@ -18,7 +18,7 @@ use super::{
     document::Documents,
     judge::{Effect, Verdict, judge},
     log::{Log, LogEntry, weight},
-    records::Records,
+    records::{Records, Standings},
     update::UpdateSummary,
     value::Change,
 };
@@ -98,6 +98,7 @@ pub struct Replica {
     /// Own operations that nobody was told of yet.
     made: Vec<Delivery>,
     history: History,
+    standings: Standings,
     clock: Hlc,
     changes: VecDeque<(Change, Option<OpId>)>,
     /// Payloads that passed inspection and that yrs still did not take. Zero, or a bug here.
@@ -123,6 +124,7 @@ impl Replica {
             patch: PendingPatch::default(),
             made: Vec::new(),
             history: History::default(),
+            standings: Standings::default(),
             clock: Hlc::default(),
             changes: VecDeque::new(),
             apply_failures: 0,
@@ -439,5 +441,7 @@ impl std::fmt::Debug for Replica {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod undo_tests;
 #[cfg(test)]
 mod yjs_tests;

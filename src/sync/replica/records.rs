@@ -10,7 +10,9 @@ use crate::{
     },
     sync::{
         document::EditError,
-        records::{self, DeletePolicy, Entry, Place, Plan, RecordError, RecordWrite, Records, RecordsUndo, Stamp},
+        records::{
+            self, DeletePolicy, Entry, Place, Plan, RecordError, RecordWrite, Records, RecordsUndo, Reversal, Stamp,
+        },
         value::{Change, Fields, RecordsChange},
     },
     wire::{Kind, Op, Value},
@@ -115,9 +117,10 @@ impl Replica {
             return Ok(());
         }
         self.forget_redo();
-        self.write_records(neighbours, wall, None);
+        let plain = |entries: Vec<Entry>| entries.into_iter().map(|entry| (entry, Vec::new())).collect();
+        self.write_records(plain(neighbours), wall, None);
         let mut group = self.open_group();
-        self.write_records(entries, wall, Some(&mut group.records));
+        self.write_records(plain(entries), wall, Some(&mut group.records));
         self.close_group(group);
         Ok(())
     }
@@ -131,8 +134,8 @@ impl Replica {
     }
 
     /// Applies own writes at once and keeps them for the next operation.
-    pub(super) fn write_records(&mut self, entries: Vec<Entry>, wall: WallTime, mut undo: Option<&mut RecordsUndo>) {
-        for entry in entries {
+    pub(super) fn write_records(&mut self, entries: Vec<Reversal>, wall: WallTime, mut undo: Option<&mut RecordsUndo>) {
+        for (entry, stands_for) in entries {
             let bytes = records::encoded_len(&entry);
             // What was typed before stays before; and a patch is one operation.
             if !self.pending.is_empty() || self.patch.bytes + bytes > MAX_PATCH_BYTES {
@@ -143,8 +146,14 @@ impl Replica {
                 self.patch.hlc = self.clock;
             }
             let (hlc, number, writer) = (self.patch.hlc, self.patch.number, self.author.writer);
+            let first = Stamp { hlc, writer, number };
             if let Some(undo) = &mut undo {
-                self.records.remember(&entry, Stamp { hlc, writer, number }, undo);
+                self.records.remember(&entry, first, undo);
+            }
+            for (number, original) in (number..).zip(stands_for) {
+                if let Some(original) = original {
+                    self.standings.note(Stamp { number, ..first }, original);
+                }
             }
             let entries = std::slice::from_ref(&entry);
             let changes = self.records.apply(entries, hlc, writer, number);
