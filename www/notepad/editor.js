@@ -10,6 +10,7 @@ const look = EditorView.theme({
   '.cm-scroller': { fontFamily: 'var(--sans)', lineHeight: '1.65' },
   '.cm-content': { padding: 'clamp(1.4rem, 3.5vw, 2rem) 0', caretColor: 'var(--ink)' },
   '.cm-line': { padding: '0 clamp(1rem, 3.5vw, 2rem)' },
+  '.cm-line::selection, .cm-line ::selection': { backgroundColor: 'color-mix(in srgb, var(--accent) 28%, transparent)' },
   '.cm-placeholder': { color: 'var(--soft)' },
 });
 
