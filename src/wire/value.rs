@@ -80,17 +80,6 @@ impl Value {
         }
     }
 
-    /// Bytes it takes in memory, roughly.
-    #[must_use]
-    pub fn weight(&self) -> usize {
-        32 + match self {
-            Self::String(text) => text.len(),
-            Self::Array(items) => items.iter().map(Self::weight).sum(),
-            Self::Object(fields) => fields.iter().map(|(key, value)| key.len() + 48 + value.weight()).sum(),
-            _ => 0,
-        }
-    }
-
     fn read(reader: &mut Reader<'_>, depth: usize) -> Result<Self, WireError> {
         if depth > MAX_VALUE_DEPTH {
             return Err(WireError::TooLarge {

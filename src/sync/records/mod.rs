@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub use patch::DeletePolicy;
+use patch::Packed;
 pub(crate) use patch::{Entry, Write, decode, encode, encoded_len};
 pub(crate) use plan::Plan;
 pub use plan::{Place, RecordError, RecordWrite};
@@ -39,8 +40,10 @@ pub(crate) struct Stamp {
 #[derive(Clone, Debug)]
 struct Cell {
     stamp: Stamp,
-    value: Option<Value>,
+    value: Option<Packed>,
 }
+
+type PackedFields = BTreeMap<String, Packed>;
 
 /// What is known of one id. Kept after a deletion, without what the deletion erased.
 #[derive(Clone, Debug, Default)]
@@ -85,11 +88,16 @@ impl Record {
         self.position.as_ref().map(|(_, position)| position.clone()).unwrap_or_default()
     }
 
-    fn value(&self, name: &str) -> Option<&Value> {
+    fn value(&self, name: &str) -> Option<&Packed> {
         self.cells.get(name)?.value.as_ref()
     }
 
     fn fields(&self) -> Fields {
+        let set = self.cells.iter().filter_map(|(name, cell)| Some((name.clone(), cell.value.as_ref()?.value())));
+        set.collect()
+    }
+
+    fn packed(&self) -> PackedFields {
         let set = self.cells.iter().filter_map(|(name, cell)| Some((name.clone(), cell.value.clone()?)));
         set.collect()
     }
@@ -204,7 +212,7 @@ impl Collection {
         let record = self.records.entry(entry.id.clone()).or_default();
         let was_visible = record.is_visible();
         let old_key = record.order_key();
-        let old_fields = if was_visible { touched(record, entry) } else { Fields::new() };
+        let old_fields = if was_visible { touched(record, entry) } else { PackedFields::new() };
         for (at, write) in entry.writes.iter().enumerate() {
             let number = first.number.saturating_add(at as u32);
             record.write(write, Stamp { number, ..first });
@@ -268,7 +276,7 @@ impl Collection {
                     if old.order_key() != *key {
                         changes.push(RecordChange::Move { id: id.clone(), before: before.clone() });
                     }
-                    let (was, is) = (old.fields(), new.fields());
+                    let (was, is) = (old.packed(), new.packed());
                     let fields = field_differences(&was, &is);
                     if !fields.is_empty() {
                         changes.push(RecordChange::Update { id: id.clone(), fields });
@@ -282,9 +290,9 @@ impl Collection {
 }
 
 /// Values of what an entry may change; all of them if it deletes.
-fn touched(record: &Record, entry: &Entry) -> Fields {
+fn touched(record: &Record, entry: &Entry) -> PackedFields {
     if entry.writes.iter().any(|write| matches!(write, Write::Delete(_))) {
-        return record.fields();
+        return record.packed();
     }
     let names = entry.writes.iter().filter_map(|write| match write {
         Write::Set(name, _) => Some(name),
@@ -293,7 +301,7 @@ fn touched(record: &Record, entry: &Entry) -> Fields {
     names.filter_map(|name| Some((name.clone(), record.value(name)?.clone()))).collect()
 }
 
-fn changed(record: &Record, entry: &Entry, old: &Fields) -> BTreeMap<String, Option<Value>> {
+fn changed(record: &Record, entry: &Entry, old: &PackedFields) -> BTreeMap<String, Option<Value>> {
     let names: BTreeSet<&String> = entry
         .writes
         .iter()
@@ -304,13 +312,13 @@ fn changed(record: &Record, entry: &Entry, old: &Fields) -> BTreeMap<String, Opt
         .chain(old.keys())
         .collect();
     let differs = |name: &&String| record.value(name) != old.get(*name);
-    names.into_iter().filter(differs).map(|name| (name.clone(), record.value(name).cloned())).collect()
+    names.into_iter().filter(differs).map(|name| (name.clone(), record.value(name).map(Packed::value))).collect()
 }
 
-fn field_differences(old: &Fields, new: &Fields) -> BTreeMap<String, Option<Value>> {
+fn field_differences(old: &PackedFields, new: &PackedFields) -> BTreeMap<String, Option<Value>> {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let differs = |name: &&String| old.get(*name) != new.get(*name);
-    names.into_iter().filter(differs).map(|name| (name.clone(), new.get(name).cloned())).collect()
+    names.into_iter().filter(differs).map(|name| (name.clone(), new.get(name).map(Packed::value))).collect()
 }
 
 #[cfg(test)]

@@ -22,13 +22,46 @@ pub enum DeletePolicy {
     UpdateWins,
 }
 
+/// A value as it travels (SPEC 3.2): a twentieth of what it takes as a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packed(Box<[u8]>);
+
+impl Packed {
+    pub(crate) fn of(value: &Value) -> Self {
+        let mut bytes = Vec::new();
+        value.encode(&mut bytes);
+        Self(bytes.into())
+    }
+
+    pub(crate) fn value(&self) -> Value {
+        // It was made by `of` or read by `read`: it decodes.
+        Value::decode(&mut Reader::new(&self.0)).unwrap_or(Value::Null)
+    }
+
+    /// Bytes it takes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Reads one value, and keeps its bytes.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+        let mut rest = reader.clone();
+        let value = Value::decode(&mut rest)?;
+        if !has_plain_keys(&value) {
+            return Err(WireError::NotCanonical("key"));
+        }
+        let bytes = reader.bytes(reader.remaining() - rest.remaining())?;
+        Ok(Self(bytes.into()))
+    }
+}
+
 /// One write to a record.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Write {
     /// It exists from now on.
     Create,
     /// A field has this value; `None`: it has none.
-    Set(String, Option<Value>),
+    Set(String, Option<Packed>),
     /// It stands here.
     Place(Position),
     /// It is gone.
@@ -116,7 +149,7 @@ fn put_write(out: &mut Vec<u8>, write: &Write) {
         Write::Set(name, Some(value)) => {
             out.push(SET);
             put_string(out, name);
-            value.encode(out);
+            out.extend_from_slice(&value.0);
         }
         Write::Set(name, None) => {
             out.push(UNSET);
@@ -165,11 +198,7 @@ fn read_write(reader: &mut Reader<'_>) -> Result<Write, WireError> {
         CREATE => Write::Create,
         SET => {
             let name = read_field(reader)?;
-            let value = Value::decode(reader)?;
-            if !has_plain_keys(&value) {
-                return Err(WireError::NotCanonical("key"));
-            }
-            Write::Set(name, Some(value))
+            Write::Set(name, Some(Packed::read(reader)?))
         }
         UNSET => Write::Set(read_field(reader)?, None),
         PLACE => {
@@ -208,7 +237,7 @@ mod tests {
                 vec![
                     Write::Create,
                     Write::Place(vec![128, 0, 0, 0, 1]),
-                    Write::Set("x".into(), Some(Value::Number(1.5))),
+                    Write::Set("x".into(), Some(Packed::of(&Value::Number(1.5)))),
                     Write::Set("y".into(), None),
                 ],
             ),
@@ -239,7 +268,7 @@ mod tests {
     fn l1_names_that_reach_a_prototype_or_are_too_long_are_refused() {
         let with = |collection: &str, id: &str, field: &str, key: &str| {
             let value = Value::Object([(key.to_owned(), Value::Null)].into());
-            let writes = vec![Write::Set(field.into(), Some(value))];
+            let writes = vec![Write::Set(field.into(), Some(Packed::of(&value)))];
             decode(&encode(&[Entry { collection: collection.into(), id: id.into(), writes }]))
         };
         assert!(with("c", "i", "f", "k").is_ok());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::{
-    DeletePolicy, Entry, Records, Write,
+    DeletePolicy, Entry, Packed, Records, Write,
     patch::{has_plain_keys, is_field, is_name},
     position::{Position, between, is_long, spread},
 };
@@ -125,18 +125,14 @@ impl Records {
             (None, RecordWrite::Update) => return Err(unknown("id", collection, id)),
             _ => {}
         }
-        let differs = |name: &String, value: &Option<Value>| {
-            let now = known.and_then(|record| record.value(name));
-            now != value.as_ref()
-        };
-        let sets = fields.iter().filter(|(name, value)| differs(name, value));
-        let sets: Vec<Write> = sets.map(|(name, value)| Write::Set(name.clone(), value.clone())).collect();
+        let packed = fields.iter().map(|(name, value)| (name, value.as_ref().map(Packed::of)));
+        let sets = packed.filter(|(name, value)| known.and_then(|record| record.value(name)) != value.as_ref());
+        let sets: Vec<Write> = sets.map(|(name, value)| Write::Set(name.clone(), value)).collect();
         if known.is_some() {
             let entries = if sets.is_empty() { Vec::new() } else { vec![entry(collection, id, sets)] };
             return Ok(Plan { entries, neighbours: Vec::new() });
         }
-        let others = self.others(collection, id);
-        let (position, neighbours) = place(collection, &others, others.len(), writer);
+        let (position, neighbours) = self.place_at_end(collection, writer);
         let writes = [vec![Write::Create, Write::Place(position)], sets].concat();
         Ok(Plan { entries: vec![entry(collection, id, writes)], neighbours })
     }
@@ -184,15 +180,25 @@ impl Records {
         Ok(Plan { entries: vec![entry(collection, id, vec![Write::Place(position)])], neighbours })
     }
 
+    fn place_at_end(&self, collection: &str, writer: WriterId) -> (Position, Vec<Entry>) {
+        let last = self.collections.get(collection).and_then(|collection| collection.order.last());
+        let position = between(last.map(|(position, _)| position.as_slice()), None, writer);
+        if !is_long(&position) {
+            return (position, Vec::new());
+        }
+        let others = self.others(collection, "");
+        place(collection, &others, others.len(), writer)
+    }
+
     /// Everything of a collection but one record, as it stands.
-    fn others(&self, collection: &str, id: &str) -> Vec<(Position, String)> {
+    fn others(&self, collection: &str, id: &str) -> Vec<&(Position, String)> {
         let order = self.collections.get(collection).map(|collection| collection.order.iter());
-        order.into_iter().flatten().filter(|(_, other)| other != id).cloned().collect()
+        order.into_iter().flatten().filter(|(_, other)| other != id).collect()
     }
 }
 
 /// A position at `index` among `others`, and new ones for neighbours if it would be long or has no room.
-fn place(collection: &str, others: &[(Position, String)], index: usize, writer: WriterId) -> (Position, Vec<Entry>) {
+fn place(collection: &str, others: &[&(Position, String)], index: usize, writer: WriterId) -> (Position, Vec<Entry>) {
     let key = |at: Option<usize>| at.and_then(|at| others.get(at)).map(|(position, _)| position.as_slice());
     let (low, high) = (key(index.checked_sub(1)), key(Some(index)));
     let has_room = low.is_none() || high.is_none() || low < high;

@@ -9,7 +9,7 @@ fn entry(id: &str, writes: Vec<Write>) -> Entry {
 }
 
 fn set(name: &str, value: f64) -> Write {
-    Write::Set(name.to_owned(), Some(Value::Number(value)))
+    Write::Set(name.to_owned(), Some(Packed::of(&Value::Number(value))))
 }
 
 fn number(records: &Records, id: &str, field: &str) -> Option<f64> {
@@ -70,7 +70,7 @@ fn write() -> impl Strategy<Value = Write> {
     prop_oneof![
         2 => Just(Write::Create),
         5 => ("[xy]", prop::option::weighted(0.8, 0..9_i32))
-            .prop_map(|(name, value)| Write::Set(name, value.map(|value| Value::Number(f64::from(value))))),
+            .prop_map(|(name, value)| Write::Set(name, value.map(|value| Packed::of(&Value::Number(f64::from(value)))))),
         3 => prop::collection::vec(1..=255_u8, 1..3).prop_map(Write::Place),
         1 => Just(Write::Delete(DeletePolicy::DeleteWins)),
         1 => Just(Write::Delete(DeletePolicy::UpdateWins)),

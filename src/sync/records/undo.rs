@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{DeletePolicy, Entry, Record, Records, Stamp, Write, position::Position};
-use crate::{base::limits::MAX_STANDINGS, wire::Value};
+use super::{DeletePolicy, Entry, Packed, Record, Records, Stamp, Write, position::Position};
+use crate::base::limits::MAX_STANDINGS;
 
 /// Which write a write of undo or redo stands for.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ struct RecordUndo {
     created: Option<(Stamp, Option<Stamp>)>,
     deleted: Option<Deleted>,
     /// By field: this write, and what was there before.
-    cells: BTreeMap<String, (Stamp, Option<(Stamp, Option<Value>)>)>,
+    cells: BTreeMap<String, (Stamp, Option<(Stamp, Option<Packed>)>)>,
     position: Option<(Stamp, Option<(Stamp, Position)>)>,
 }
 
@@ -63,17 +63,18 @@ struct RecordUndo {
 struct Deleted {
     stamp: Stamp,
     created: Option<Stamp>,
-    fields: BTreeMap<String, (Stamp, Value)>,
+    fields: BTreeMap<String, (Stamp, Packed)>,
     position: Option<(Stamp, Position)>,
 }
 
 impl RecordUndo {
     fn weight(&self) -> usize {
-        let fields = self.deleted.as_ref().map_or(0, |deleted| {
-            deleted.fields.iter().map(|(name, (_, value))| name.len() + 80 + value.weight()).sum()
-        });
-        let value = |before: &Option<(Stamp, Option<Value>)>| {
-            before.as_ref().and_then(|(_, value)| value.as_ref()).map_or(0, Value::weight)
+        let fields = self
+            .deleted
+            .as_ref()
+            .map_or(0, |deleted| deleted.fields.iter().map(|(name, (_, value))| name.len() + 80 + value.len()).sum());
+        let value = |before: &Option<(Stamp, Option<Packed>)>| {
+            before.as_ref().and_then(|(_, value)| value.as_ref()).map_or(0, Packed::len)
         };
         let cells = self.cells.iter().map(|(name, (_, before))| name.len() + 128 + value(before));
         320 + fields + cells.sum::<usize>()
@@ -201,7 +202,7 @@ impl Deleted {
         if !record.created.is_some_and(|stamp| stamp.writer == self.stamp.writer) {
             return Vec::new();
         }
-        let now = record.fields();
+        let now = record.packed();
         let gone = now.keys().filter(|name| !self.fields.contains_key(*name));
         let gone = gone.map(|name| (Write::Set(name.clone(), None), None));
         let back = self.fields.iter().filter(|(name, (_, value))| now.get(*name) != Some(value));

@@ -28,6 +28,8 @@ pub(super) struct History {
     redo: Stack,
     /// Whether the last group may grow.
     open: bool,
+    /// The open group grew over the limit: what still belongs to it cannot be undone either.
+    lost: bool,
     last_edit: Option<Timestamp>,
 }
 
@@ -45,14 +47,15 @@ impl Group {
 }
 
 impl Stack {
-    /// The oldest are forgotten for it, if need be; or itself, if it is too large alone.
-    fn push(&mut self, group: Group) {
+    /// The oldest are forgotten for it, if need be. False: it is too large by itself, and everything is forgotten.
+    fn push(&mut self, group: Group) -> bool {
         self.bytes += group.weight();
         self.groups.push_back(group);
         while self.groups.len() > MAX_UNDO_GROUPS || self.bytes > MAX_UNDO_BYTES {
             let Some(oldest) = self.groups.pop_front() else { break };
             self.bytes -= oldest.weight();
         }
+        !self.groups.is_empty()
     }
 
     fn pop(&mut self) -> Option<Group> {
@@ -67,12 +70,14 @@ impl Replica {
     pub fn begin_edit(&mut self, now: Timestamp) {
         let history = &mut self.history;
         history.open &= history.last_edit.is_some_and(|last| now.since(last) <= UNDO_GROUP_MS);
+        history.lost &= history.open;
         history.last_edit = Some(now);
     }
 
     /// Closes the present group: the next edit is undone by itself.
     pub fn checkpoint(&mut self) {
         self.history.open = false;
+        self.history.lost = false;
     }
 
     /// Whether there is something to undo.
@@ -128,6 +133,7 @@ impl Replica {
     /// The group that the present edit belongs to, to be given back by [`Replica::close_group`].
     pub(super) fn open_group(&mut self) -> Group {
         if self.history.open
+            && !self.history.lost
             && let Some(group) = self.history.undo.pop()
         {
             return group;
@@ -136,8 +142,10 @@ impl Replica {
     }
 
     pub(super) fn close_group(&mut self, group: Group) {
-        self.history.undo.push(group);
-        self.history.open = true;
+        // Half a step undone would be worse than none.
+        let history = &mut self.history;
+        history.lost |= !history.lost && !history.undo.push(group);
+        history.open = true;
     }
 
     /// A new edit ends what could be redone.
