@@ -8,6 +8,8 @@ import { startServer } from '../lib/server.mjs';
 const EDITS = 200;
 const TOKENS = [...tokensOf('a', EDITS), ...tokensOf('b', EDITS)];
 const FRAME = '<>';
+/** Presence of a peer that vanished is gone within this. */
+const VANISHED_MS = 30_000;
 /** A half-open connection has to be noticed within this. */
 const HALF_OPEN_MS = 20_000;
 
@@ -71,11 +73,14 @@ test('one browser is cut off and goes on editing: nothing lost, nothing doubled'
   await Promise.all([a.settled(), b.settled()]);
 });
 
-test('a half-open connection is noticed within 20 s, and its edits arrive', { timeoutMs: 120_000 }, async (context) => {
+test('a half-open connection is noticed within 20 s, its presence is gone within 30, and its edits arrive', { timeoutMs: 120_000 }, async (context) => {
   const server = await startServer(context);
   const proxy = await startProxy(context, server.port);
   const { a, b } = await openBoth(context, server, proxy.ws);
   await Promise.all([a.settled(), b.settled()]);
+  const others = () => a.page.evaluate(() => [...window.peer.client.presence.others().values()]);
+  await b.page.evaluate(() => window.peer.client.presence.set({ name: 'B' }));
+  await eventually(5_000, 'the other is seen', async () => (await others())[0]?.name === 'B');
   proxy.blackhole();
   const since = Date.now();
   await b.insert(1, '[b0]');
@@ -86,8 +91,10 @@ test('a half-open connection is noticed within 20 s, and its edits arrive', { ti
   });
   assert.ok(noticed.at - since <= HALF_OPEN_MS, `noticed after ${noticed.at - since} ms`);
   assert.equal((await b.state()).pending > 0, true);
+  await eventually(since + VANISHED_MS - Date.now(), 'who vanished is no longer shown', async () => (await others()).length === 0);
   proxy.restore();
   await expectSameText([a, b], ['[a0]', '[b0]'], FRAME, 60_000);
+  await eventually(10_000, 'and is shown again', async () => (await others())[0]?.name === 'B');
   await b.settled();
 });
 
