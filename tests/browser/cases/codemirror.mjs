@@ -194,6 +194,24 @@ test('codemirror: what a line is composed in waits until the input method is don
   assert.equal(await shown(page), await content(page));
 });
 
+test('codemirror: nobody waits for ever for an input method', async (context) => {
+  const page = await openBound(context, 'left right');
+  const protocol = await page.context().newCDPSession(page);
+  await select(page, 4);
+  await protocol.send('Input.imeSetComposition', { text: 'か', selectionStart: 1, selectionEnd: 1 });
+  await eventually(5_000, 'the composition is in the text', async () => (await content(page)) === 'leftか right');
+  await page.evaluate(() => window.bound.remote(0, 0, '>> '));
+  assert.equal(await shown(page), 'leftか right');
+  await page.evaluate(() => {
+    const now = Date.now;
+    Date.now = () => now() + 10_001;
+  });
+  await eventually(5_000, 'the change is shown', async () => (await shown(page)) === '>> leftか right');
+  await page.keyboard.type('!');
+  assert.equal(await shown(page), await content(page));
+  assert.match(await content(page), /^>> left.*right$/);
+});
+
 test('codemirror: an edit that is refused is taken back, and told', async (context) => {
   const page = await openBound(context, 'kept');
   await page.evaluate(() => (window.bound.text.refuse = true));
