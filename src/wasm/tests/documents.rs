@@ -146,6 +146,8 @@ async fn records_and_presence_by_message() {
     send("MOVE", "{ from: 0, to: 1 }");
     assert_eq!(opened.get("c.textString('document')"), r#""Hello world ""#);
 
+    // Edits that wait to travel together are under way before they are counted.
+    settle().await;
     let pending = opened.get("c.pending()");
     let answer = send("UPDATE", "{ cursor_position: { x: 1 }, name: 'Ada' }");
     assert!(!json(&answer).contains("seq"), "{}", json(&answer));

@@ -227,7 +227,7 @@ fn every_bad_argument_of_an_edit_is_named_and_changes_nothing() {
             ("c.textInsert('t', 1.5, 'x')", &index),
             ("c.textInsert('t', 2 ** 32, 'x')", &index),
             ("c.textInsert('t', Infinity, 'x')", &index),
-            ("c.textInsert('t', 5, 'x')", "index 5 is outside the text of 4"),
+            ("c.textInsert('t', 5, 'x')", "index 5 is outside the length of 4"),
             ("c.textInsert('t', 2, 'x')", "index 2 lies inside a surrogate pair"),
             ("c.textDelete('t', 5, 0)", "index 5 is outside"),
             ("c.textDelete('t', 0, NaN)", &length),
