@@ -1,7 +1,8 @@
 // Measures what ships and prints it as Markdown, with the machine it was measured on. `npm run bench` builds first.
-//   npm run bench [-- [--quick] [--only latency,throughput,bytes,loading,signatures] [--pkg NAME=FOLDER]…]
+//   npm run bench [-- [--quick] [--only CASE,…] [--pkg NAME=FOLDER]… [--engine NAME=FOLDER]…]
 //   --quick   minutes become seconds; the figures are then for a first look, not for BENCHMARKS.md
 //   --pkg     another build of pkg/ to compare under `signatures`
+//   --engine  another build of scripts/build-bench.mjs to compare under `editing`
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,7 +14,9 @@ import { nodeModulesMatch } from '../scripts/lib/tools.mjs';
 import { table } from './lib/figures.mjs';
 import { describeMachine, load } from './lib/machine.mjs';
 
-const CASES = ['latency', 'bytes', 'throughput', 'loading', 'signatures'];
+const CASES = ['latency', 'bytes', 'throughput', 'loading', 'signatures', 'editing', 'shapes'];
+// Those that need neither browsers nor servers of ours beside them.
+const ALONE = ['throughput', 'editing'];
 
 await main(import.meta.url, async (args) => {
   const { values } = parse(args);
@@ -33,7 +36,8 @@ await main(import.meta.url, async (args) => {
   const { startPeersync, startYWebsocket } = await import('./lib/backends.mjs');
   const { startSite } = await import('./lib/site.mjs');
   const { closeBrowsers } = await import('../tests/browser/lib/browsers.mjs');
-  const packages = { shipped: at('pkg'), ...Object.fromEntries((values.pkg ?? []).map((pair) => pair.split('='))) };
+  const packages = { shipped: at('pkg'), ...pairs(values.pkg) };
+  const engines = { shipped: path.join(folder, 'shipped'), ...pairs(values.engine) };
   let failed = false;
   for (const name of chosen) {
     const cleanups = [];
@@ -41,8 +45,8 @@ await main(import.meta.url, async (args) => {
     const before = load();
     try {
       const { [name]: measure } = await import(`./cases/${name}.mjs`);
-      const browser = name !== 'throughput';
-      const setting = { context, folder, packages, quick: values.quick };
+      const browser = !ALONE.includes(name);
+      const setting = { context, folder, packages, engines, quick: values.quick };
       if (browser) {
         setting.site = await startSite(context, packages);
         setting.peersync = await startPeersync(context, folder);
@@ -61,13 +65,16 @@ await main(import.meta.url, async (args) => {
 });
 
 function parse(args) {
-  const options = { quick: { type: 'boolean' }, only: { type: 'string' }, pkg: { type: 'string', multiple: true } };
+  const options = { quick: { type: 'boolean' }, only: { type: 'string' }, pkg: { type: 'string', multiple: true }, engine: { type: 'string', multiple: true } };
   try {
     return parseArgs({ args, options });
   } catch (error) {
     throw new Refusal(error.message);
   }
 }
+
+/** `NAME=FOLDER` as properties. */
+const pairs = (list = []) => Object.fromEntries(list.map((pair) => pair.split('=')).map(([name, folder]) => [name, path.resolve(folder)]));
 
 /** What we are measured against lives in a folder of its own, pinned; nothing else needs it. */
 async function installRivals() {

@@ -1,6 +1,7 @@
 // npm run bench: builds what ships, then measures it. The measurements themselves are in bench/run.mjs.
 //   npm run bench [-- any argument of bench/run.mjs]
 import { existsSync } from 'node:fs';
+import { buildBench } from './build-bench.mjs';
 import { buildAll } from './build.mjs';
 import { ensureChrome } from './lib/chrome.mjs';
 import { Refusal, main } from './lib/main.mjs';
@@ -15,6 +16,7 @@ await main(import.meta.url, async (args) => {
   // With the server's features, so that the library is not compiled a second time for it.
   await step('load generator: compile', () =>
     cargo(['build', '--locked', '--release', '--features', 'server', '--example', 'bench_load']));
+  await buildBench();
   const CHROME = await ensureChrome();
   await run(process.execPath, [bench, ...args], { env: { PEERSYNC_BIN, CHROME } });
 });

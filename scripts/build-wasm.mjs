@@ -16,7 +16,7 @@ const WASM_FEATURES = [
 ];
 const OPTIMISE = ['-Oz', '--strip-debug', '--strip-producers', ...WASM_FEATURES];
 
-export const pkg = (...parts) => at('pkg', ...parts);
+const pkg = (...parts) => at('pkg', ...parts);
 const binaryen = at('node_modules', 'binaryen');
 
 export async function buildWasm({ dev = false } = {}) {
@@ -31,15 +31,15 @@ export async function buildWasm({ dev = false } = {}) {
     const versions = [profile, ...OPTIMISE, readFileSync(path.join(binaryen, 'package.json'), 'utf8')];
     const made = digest([compiled, tool('wasm-bindgen')], versions);
     const outputs = ['peersync.js', 'peersync.d.ts', 'peersync_bg.wasm'].map((name) => pkg(name));
-    return unlessFresh({ stamp: pkg('.stamp'), made, outputs }, () => bind(compiled, { optimise: !dev }));
+    return unlessFresh({ stamp: pkg('.stamp'), made, outputs }, () => bind(compiled, pkg(), { optimise: !dev }));
   });
 }
 
 /** Fills a fresh folder, then swaps it in: a running server never serves half a package. */
-async function bind(compiled, { optimise }) {
-  const fresh = at('pkg.new');
+export async function bind(compiled, folder, { optimise }) {
+  const fresh = `${folder}.new`;
   rmSync(fresh, { recursive: true, force: true });
-  mkdirSync(fresh);
+  mkdirSync(fresh, { recursive: true });
   await run(tool('wasm-bindgen'), ['--target', 'web', '--out-dir', fresh, '--out-name', 'peersync', compiled]);
   if (optimise) {
     const wasm = path.join(fresh, 'peersync_bg.wasm');
@@ -48,8 +48,8 @@ async function bind(compiled, { optimise }) {
     await run(process.execPath, [path.join(binaryen, 'bin', 'wasm-opt'), ...OPTIMISE, bound, '-o', wasm]);
     rmSync(bound);
   }
-  rmSync(pkg(), { recursive: true, force: true });
-  renameSync(fresh, pkg());
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(fresh, folder);
 }
 
 await main(import.meta.url, async (args) => {

@@ -60,7 +60,7 @@ const arrived = (page, system, count) =>
   eventually(20_000, `${count} characters arrive`, async () => (await page.bench('arrivals', system)).length >= count);
 
 /** How far page B's clock is ahead of page A's. */
-async function difference({ a, b }) {
+export async function difference({ a, b }) {
   const [ofA, ofB] = [await a.bench('clock'), await b.bench('clock')];
   return { ahead: ofA.ahead - ofB.ahead, error: ofA.error + ofB.error };
 }

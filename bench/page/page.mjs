@@ -1,6 +1,7 @@
 // What a page can be asked to do, the same for every system: join a room, type at its end, note what arrives and when.
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
+import { board } from './shapes.mjs';
 
 const now = () => performance.timeOrigin + performance.now();
 const until = (time) => new Promise((resolve) => setTimeout(resolve, Math.max(0, time - now())));
@@ -42,6 +43,8 @@ const systems = {
 const sessions = new Map();
 
 window.bench = {
+  ...board,
+
   /** Joins. Answers how long that took, in milliseconds. */
   async open(name, system, options) {
     const begun = performance.now();
