@@ -321,5 +321,5 @@ fn field_differences(old: &PackedFields, new: &PackedFields) -> BTreeMap<String,
     names.into_iter().filter(differs).map(|name| (name.clone(), new.get(name).map(Packed::value))).collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, has_proptest))]
 mod tests;

@@ -96,7 +96,7 @@ fn midpoint(low: &[u8], high: Option<&[u8]>) -> Vec<u8> {
     stem
 }
 
-#[cfg(test)]
+#[cfg(all(test, has_proptest))]
 mod tests {
     use proptest::prelude::*;
 
