@@ -3,10 +3,12 @@
 pub mod crypto;
 pub mod id;
 pub mod limits;
+pub(crate) mod ordered;
 pub mod refusal;
 pub mod time;
 
 pub use crypto::{Ed25519, Hash, Signature, Signer, hash, hash_parts};
 pub use id::{AuthorId, LinkId, NodeId, OpId, RoomId, Seq, WriterId};
+pub(crate) use ordered::Ordered;
 pub use refusal::Refusal;
 pub use time::{Hlc, Timestamp, WallTime};

@@ -1,10 +1,8 @@
 //! The way of a frame through the engine: decode, judge, answer.
 
-use std::collections::BTreeMap;
-
 use super::{Durability, Engine, Event};
 use crate::{
-    base::{LinkId, OpId, Refusal, Seq, Timestamp, limits::MAX_VOIDS_TOLD},
+    base::{LinkId, OpId, Ordered, Refusal, Seq, Timestamp, limits::MAX_VOIDS_TOLD},
     gossip::PeerHello,
     sync::{Delivery, Outcome},
     wire::{Ack, CompactOp, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
@@ -107,7 +105,7 @@ impl Engine {
     fn tell_voids(&mut self, now: Timestamp, link: LinkId) {
         let Some((_, Some(hello))) = self.gossip.peer(link).filter(|_| self.config.backend) else { return };
         let ahead = self.replica.clock_voids().map(|id| (id, Refusal::ClockAhead));
-        let voids: BTreeMap<_, _> = self.replica.voids_of(hello.author).chain(ahead).collect();
+        let voids = self.replica.voids_of(hello.author).chain(ahead).into_map();
         for (id, reason) in voids.into_iter().take(MAX_VOIDS_TOLD) {
             self.send_refused(now, link, id, reason);
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::Gossip;
 use crate::{
     base::{
-        LinkId, NodeId, Timestamp,
+        LinkId, NodeId, Ordered, Timestamp,
         limits::{
             LINK_WINDOW_BYTES, MAX_MEMBERS, MAX_PRESENCE_FRAME, OPS_FRAME_BYTES, PRESENCE_BURST_MS, PRESENCE_COST_MS,
             PRESENCE_INTERVAL_MS, PRESENCE_URGENT_MS, VECTOR_REPLY_MS,
@@ -66,7 +66,7 @@ impl Gossip {
     pub fn on_list(&mut self, link: LinkId, presence: Presence) {
         let Some(session) = self.links.get_mut(&link) else { return };
         if presence.starts {
-            session.hearing.unnamed = self.crowd.relayed().map(|(node, _)| node.clone()).collect();
+            session.hearing.unnamed = self.crowd.relayed().map(|(node, _)| node.clone()).into_set();
         }
         for entry in presence.entries {
             session.hearing.unnamed.remove(&entry.node);

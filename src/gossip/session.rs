@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::presence::{Hearing, Telling};
 use crate::{
     base::{
-        AuthorId, Hash, LinkId, NodeId, OpId, Seq, Timestamp, WriterId,
+        AuthorId, Hash, LinkId, NodeId, OpId, Ordered, Seq, Timestamp, WriterId,
         limits::{
             DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_PROOFS, MAX_WANTS,
             OPS_FRAME_BYTES, VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
@@ -106,7 +106,7 @@ impl Session {
 
     /// The peer's hello carried our own digest: it has exactly what we have.
     pub(crate) fn peer_is_equal(&mut self, log: &dyn OpSource) {
-        self.peer_has = log.vector().into_iter().map(|(writer, seq, _)| (writer, seq)).collect();
+        self.peer_has = log.vector().into_iter().map(|(writer, seq, _)| (writer, seq)).into_map();
         self.ready = true;
         self.cursor = log.len();
         self.done_owed = Some(self.cursor);
@@ -133,7 +133,7 @@ impl Session {
             log.context(id).is_some_and(|(hash, _)| hash.0[..16] != entry.hash)
         };
         let forks = vector.iter().filter(|entry| forked(entry)).map(|entry| entry.writer).collect();
-        self.peer_has = vector.into_iter().map(|entry| (entry.writer, entry.seq)).collect();
+        self.peer_has = vector.into_iter().map(|entry| (entry.writer, entry.seq)).into_map();
         // A peer that sends its vector again may have missed introductions.
         self.introduced.clear();
         self.ready = true;

@@ -6,7 +6,10 @@ use yrs::{Any, Number, Out, types::Attrs};
 
 use super::{EditError, update::is_reserved};
 use crate::{
-    base::limits::{MAX_NAME_BYTES, MAX_UPDATE_ELEMENTS, MAX_VALUE_DEPTH},
+    base::{
+        Ordered,
+        limits::{MAX_NAME_BYTES, MAX_UPDATE_ELEMENTS, MAX_VALUE_DEPTH},
+    },
     wire::Value,
 };
 
@@ -141,7 +144,7 @@ pub enum Change {
 }
 
 pub(crate) fn from_attrs(attrs: Option<&Attrs>) -> Attributes {
-    attrs.into_iter().flatten().map(|(key, value)| (key.to_string(), from_any(value))).collect()
+    attrs.into_iter().flatten().map(|(key, value)| (key.to_string(), from_any(value))).into_map()
 }
 
 pub(crate) fn to_attrs(attributes: &Attributes) -> Attrs {
@@ -176,7 +179,7 @@ pub(crate) fn from_any(any: &Any) -> Value {
         Any::String(value) => Value::String(value.to_string()),
         Any::Buffer(bytes) => Value::Array(bytes.iter().map(|byte| Value::Number(f64::from(*byte))).collect()),
         Any::Array(values) => Value::Array(values.iter().map(from_any).collect()),
-        Any::Map(values) => Value::Object(values.iter().map(|(key, value)| (key.clone(), from_any(value))).collect()),
+        Any::Map(values) => Value::Object(values.iter().map(|(key, value)| (key.clone(), from_any(value))).into_map()),
     }
 }
 

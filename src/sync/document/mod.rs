@@ -18,7 +18,7 @@ use std::{
 };
 
 use yrs::{
-    ClientID, Doc, OffsetKind, Options, Out, ReadTxn, Transact, TransactionMut, Update, branch::Branch,
+    ClientID, Doc, OffsetKind, Options, ReadTxn, Transact, TransactionMut, Update, branch::Branch,
     updates::decoder::Decode,
 };
 
@@ -30,7 +30,10 @@ use super::{
     update::{RootKind, UpdateSummary},
     value::{Change, ListChange, MapChange, TextChange},
 };
-use crate::{base::limits::MAX_NAME_BYTES, wire::Value};
+use crate::{
+    base::{Ordered, limits::MAX_NAME_BYTES},
+    wire::Value,
+};
 use observe::{Seen, Sight};
 use revert::Redirects;
 
@@ -110,7 +113,7 @@ impl Documents {
     pub(crate) fn views(&self) -> Views {
         let all = self.roots.iter().flat_map(|(name, kinds)| kinds.iter().map(move |kind| (name.clone(), *kind)));
         Views(
-            all.map(|(name, kind)| (name.clone(), kind, self.view(&name, kind))).map(|(n, k, v)| ((n, k), v)).collect(),
+            all.map(|(name, kind)| (name.clone(), kind, self.view(&name, kind))).map(|(n, k, v)| ((n, k), v)).into_map(),
         )
     }
 
@@ -118,7 +121,7 @@ impl Documents {
     pub(crate) fn differences(&mut self, before: &Views) -> Vec<Change> {
         self.sight.lock().changes.clear();
         let now = self.views();
-        let names = before.0.keys().chain(now.0.keys()).collect::<BTreeSet<_>>();
+        let names = before.0.keys().chain(now.0.keys()).into_set();
         names.into_iter().filter_map(|key| difference(&key.0, before.0.get(key), now.0.get(key))).collect()
     }
 
@@ -126,7 +129,7 @@ impl Documents {
     /// (SPEC D12).
     pub(crate) fn write_canonical(&self, out: &mut String) {
         let txn = self.doc.transact();
-        let roots: BTreeMap<&str, Out> = txn.root_refs().collect();
+        let roots = txn.root_refs().into_map();
         for (name, root) in &roots {
             let Some(branch) = root.try_branch() else { continue };
             let text = views::text_of(branch, &txn);
@@ -244,8 +247,7 @@ fn difference(name: &str, before: Option<&View>, now: Option<&View>) -> Option<C
             let (before, now) = (map(before), map(now));
             let gone = before.keys().filter(|key| !now.contains_key(*key)).map(|key| (key.clone(), None));
             let set = now.iter().filter(|(key, value)| before.get(*key) != Some(value));
-            let entries: BTreeMap<_, _> =
-                gone.chain(set.map(|(key, value)| (key.clone(), Some(value.clone())))).collect();
+            let entries = gone.chain(set.map(|(key, value)| (key.clone(), Some(value.clone())))).into_map();
             (!entries.is_empty()).then(|| Change::Map(MapChange { map: name.to_owned(), entries }))
         }
         View::List(_) => {

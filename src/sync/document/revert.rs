@@ -2,7 +2,7 @@
 //! it stood, under ids that count for the old ones from then on; marks and keys get their old values where they still
 //! have the new ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use yrs::{Array, Assoc, Text};
 
@@ -14,7 +14,7 @@ use super::{
     undo::{Content, DocumentsUndo, Id, MarkedRun, Piece, Step},
 };
 use crate::{
-    base::limits::MAX_UNDO_REDIRECTS,
+    base::{Ordered, limits::MAX_UNDO_REDIRECTS},
     sync::{
         update::{RootKind, inspect},
         value::{Attributes, to_any, to_attrs},
@@ -145,7 +145,7 @@ impl Documents {
             (self.item_id(root, at) == Some(id)).then_some(at)
         });
         let mut runs: Vec<(u32, u32)> = Vec::new();
-        for at in places.collect::<BTreeSet<u32>>() {
+        for at in places.into_set() {
             match runs.last_mut() {
                 Some((start, len)) if *start + *len == at => *len += 1,
                 _ => runs.push((at, 1)),
@@ -233,7 +233,7 @@ impl Documents {
                 let fix: Attributes = stands
                     .filter_map(|key| Some((key.clone(), marked.before.get(key)?.clone())))
                     .filter(|(key, old)| value(key) != old)
-                    .collect();
+                    .into_map();
                 if !fix.is_empty() {
                     let parts = overlaps(&ids, run).into_iter();
                     fixes.extend(parts.map(|(from, to)| (run.at + from, to - from, fix.clone())));
@@ -253,7 +253,7 @@ impl Documents {
             let (start, end) = (at.max(run.at), (at + len).min(run.at + run.len));
             if start < end {
                 let old = |key: &String| run.attributes().get(key).cloned().unwrap_or(Value::Null);
-                let before = after.keys().map(|key| (key.clone(), old(key))).collect();
+                let before = after.keys().map(|key| (key.clone(), old(key))).into_map();
                 let id = (run.id.0, run.id.1 + start - run.at);
                 runs.push(MarkedRun { id, len: end - start, before });
             }

@@ -9,8 +9,11 @@ use yrs::{
     types::text::YChange,
 };
 
-use crate::sync::value::{Delta, from_any, from_attrs, inserted};
-use crate::wire::Value;
+use crate::{
+    base::Ordered,
+    sync::value::{Delta, from_any, from_attrs, inserted},
+    wire::Value,
+};
 
 /// A value, with the shared types of other Yjs applications as plain JSON. Depth is bounded by SPEC Y4 and Y14.
 pub(super) fn value_of<T: ReadTxn>(out: &Out, txn: &T) -> Value {
@@ -41,7 +44,7 @@ fn element_of<T: ReadTxn>(element: &XmlElementRef, txn: &T) -> Value {
         ("children", Value::Array(list_of(element.as_ref(), txn))),
         ("tag", Value::String(element.tag().to_string())),
     ];
-    Value::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    Value::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).into_map())
 }
 
 fn plain<T: ReadTxn>(branch: &Branch, txn: &T) -> String {
@@ -88,7 +91,7 @@ pub(super) fn units_of_out(piece: &Out) -> u32 {
 pub(super) fn map_of<T: ReadTxn>(branch: &Branch, txn: &T) -> BTreeMap<String, Value> {
     let map = MapRef::from(BranchPtr::from(branch));
     let entries = map.keys(txn).filter_map(|key| Some((key.to_owned(), value_of(&map.get(txn, key)?, txn))));
-    entries.collect()
+    entries.into_map()
 }
 
 /// The items. None if there are characters among them, which only happens when a name is used for a text as well: yrs

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::{
-    base::{Hlc, WriterId},
+    base::{Hlc, Ordered, WriterId},
     sync::value::{Fields, RecordChange, RecordsChange},
     wire::Value,
 };
@@ -94,12 +94,12 @@ impl Record {
 
     fn fields(&self) -> Fields {
         let set = self.cells.iter().filter_map(|(name, cell)| Some((name.clone(), cell.value.as_ref()?.value())));
-        set.collect()
+        set.into_map()
     }
 
     fn packed(&self) -> PackedFields {
         let set = self.cells.iter().filter_map(|(name, cell)| Some((name.clone(), cell.value.clone()?)));
-        set.collect()
+        set.into_map()
     }
 
     fn write(&mut self, write: &Write, stamp: Stamp) {
@@ -188,7 +188,7 @@ impl Records {
 
     /// What turns `self` into `later`, by collection.
     pub(crate) fn differences(&self, later: &Self) -> Vec<RecordsChange> {
-        let names: BTreeSet<&String> = self.collections.keys().chain(later.collections.keys()).collect();
+        let names = self.collections.keys().chain(later.collections.keys()).into_set();
         let empty = Collection::default();
         let changes = names.into_iter().filter_map(|name| {
             let old = self.collections.get(name).unwrap_or(&empty);
@@ -298,11 +298,11 @@ fn touched(record: &Record, entry: &Entry) -> PackedFields {
         Write::Set(name, _) => Some(name),
         _ => None,
     });
-    names.filter_map(|name| Some((name.clone(), record.value(name)?.clone()))).collect()
+    names.filter_map(|name| Some((name.clone(), record.value(name)?.clone()))).into_map()
 }
 
 fn changed(record: &Record, entry: &Entry, old: &PackedFields) -> BTreeMap<String, Option<Value>> {
-    let names: BTreeSet<&String> = entry
+    let names = entry
         .writes
         .iter()
         .filter_map(|write| match write {
@@ -310,15 +310,15 @@ fn changed(record: &Record, entry: &Entry, old: &PackedFields) -> BTreeMap<Strin
             _ => None,
         })
         .chain(old.keys())
-        .collect();
+        .into_set();
     let differs = |name: &&String| record.value(name) != old.get(*name);
-    names.into_iter().filter(differs).map(|name| (name.clone(), record.value(name).map(Packed::value))).collect()
+    names.into_iter().filter(differs).map(|name| (name.clone(), record.value(name).map(Packed::value))).into_map()
 }
 
 fn field_differences(old: &PackedFields, new: &PackedFields) -> BTreeMap<String, Option<Value>> {
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let names = old.keys().chain(new.keys()).into_set();
     let differs = |name: &&String| old.get(*name) != new.get(*name);
-    names.into_iter().filter(differs).map(|name| (name.clone(), new.get(name).map(Packed::value))).collect()
+    names.into_iter().filter(differs).map(|name| (name.clone(), new.get(name).map(Packed::value))).into_map()
 }
 
 #[cfg(all(test, has_proptest))]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     base::{
-        Hash, OpId, WriterId,
+        Hash, OpId, Ordered, WriterId,
         limits::{MAX_WAITING, MAX_WAITING_BYTES},
     },
     sync::log::weight,
@@ -34,7 +34,7 @@ impl Waiting {
 
     /// Writers of waiting operations.
     pub(super) fn writers(&self) -> BTreeSet<WriterId> {
-        self.ops.keys().map(|id| id.writer).collect()
+        self.ops.keys().map(|id| id.writer).into_set()
     }
 
     /// Keeps an operation until `missing` is there. False when there is no room, or another operation of its name
