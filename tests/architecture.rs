@@ -29,8 +29,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const SANS_IO: &[&str] = &["base", "wire", "sync", "gossip", "mesh", "signaling", "engine"];
 
 /// The only files that tell the browser from other platforms.
-const SWITCH_POINTS: &[&str] =
-    &["lib.rs", "node/clock.rs", "node/spawn.rs", "transport/mod.rs", "transport/websocket/mod.rs", "storage/mod.rs"];
+const SWITCH_POINTS: &[&str] = &[
+    "lib.rs",
+    "base/trace/mod.rs",
+    "node/clock.rs",
+    "node/spawn.rs",
+    "transport/mod.rs",
+    "transport/websocket/mod.rs",
+    "storage/mod.rs",
+];
 
 /// The only file that reads clocks and ambient randomness.
 const CLOCK: &str = "node/clock.rs";

@@ -2,6 +2,7 @@
 
 export { BrowserSyncClient } from './client.js';
 export type { ClientEvents, ClientStats } from './client-events.js';
+export { configureDebug } from './debug.js';
 export { isPeersyncError, PeersyncError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export type { Listener, ListenOptions, Unsubscribe } from './events.js';

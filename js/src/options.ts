@@ -15,7 +15,7 @@ export interface ClientOptions {
   identity?: Uint8Array;
   /** Shown to the backend when joining the room, never part of a URL. @default none */
   token?: string;
-  /** Logs everything that the client hears to the console (`console.debug`). @default false */
+  /** What logs to the console, for the whole page; see {@link configureDebug}. @default what `localStorage.debug` says */
   debug?: boolean | string;
   /** Closes the client when aborted. @default none */
   signal?: AbortSignal;
@@ -46,8 +46,11 @@ const NOT_YET: readonly string[] = ['secret', 'persistence', 'webrtc', 'iceServe
 
 const KNOWN: readonly string[] = ['room', 'clientId', 'identity', 'token', 'debug', 'signal'];
 
+/** Options for the module, and those that the wrapper keeps. */
+export type CheckedOptions = NativeOptions & Pick<ClientOptions, 'debug' | 'signal'>;
+
 /** Checks what `new BrowserSyncClient` was given. Throws `INVALID_ADDRESS`, `INVALID_ARGUMENT` or `UNSUPPORTED`. */
-export function checkOptions(url: unknown, options: unknown): NativeOptions & { signal?: AbortSignal } {
+export function checkOptions(url: unknown, options: unknown): CheckedOptions {
   if (typeof options !== 'object' || options === null) throw invalid('options must be an object');
   const given = options as Record<string, unknown>;
   for (const [name, value] of Object.entries(given)) {
@@ -63,7 +66,7 @@ export function checkOptions(url: unknown, options: unknown): NativeOptions & { 
     throw invalid('debug must be a boolean or a string');
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal must be an AbortSignal');
-  const checked: NativeOptions & { signal?: AbortSignal } = {
+  const checked: CheckedOptions = {
     url: checkAddress(url),
     room: checkName('room', given['room']) ?? 'default',
   };
@@ -73,7 +76,7 @@ export function checkOptions(url: unknown, options: unknown): NativeOptions & { 
   if (token !== undefined) checked.token = token;
   // A copy: the caller may wipe its own.
   if (identity !== undefined) checked.identity = identity.slice();
-  if (debug) checked.debug = debug === true ? 'debug' : debug;
+  if (debug !== undefined) checked.debug = debug;
   if (signal !== undefined) checked.signal = signal;
   return checked;
 }

@@ -19,6 +19,10 @@ export default async function init(input) {
   }
 }
 
+export function setDebug(wants, log) {
+  fake.debug = wants && { wants, log };
+}
+
 export function onTrap(callback) {
   fake.trap = callback;
 }

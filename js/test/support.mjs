@@ -13,7 +13,7 @@ const hook = `
 register(`data:text/javascript,${encodeURIComponent(hook)}`);
 
 export const { fake: native, FakeNativeClient } = await import(fake);
-export const { BrowserSyncClient, PeersyncError, isPeersyncError } = await import(entry);
+export const { BrowserSyncClient, PeersyncError, configureDebug, isPeersyncError } = await import(entry);
 
 /** Lets every queued microtask and event run. */
 export const settled = () => setImmediate();

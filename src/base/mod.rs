@@ -6,9 +6,11 @@ pub mod limits;
 pub(crate) mod ordered;
 pub mod refusal;
 pub mod time;
+pub(crate) mod trace;
 
 pub use crypto::{Ed25519, Hash, Signature, Signer, hash, hash_parts};
 pub use id::{AuthorId, LinkId, NodeId, OpId, RoomId, Seq, WriterId};
 pub(crate) use ordered::Ordered;
 pub use refusal::Refusal;
 pub use time::{Hlc, Timestamp, WallTime};
+pub(crate) use trace::note;

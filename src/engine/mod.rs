@@ -16,7 +16,9 @@ mod receive;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
-    base::{LinkId, NodeId, OpId, Refusal, RoomId, Seq, Signer, Timestamp, WallTime, WriterId, limits::MAX_EVENTS},
+    base::{
+        LinkId, NodeId, OpId, Refusal, RoomId, Seq, Signer, Timestamp, WallTime, WriterId, limits::MAX_EVENTS, note,
+    },
     gossip::{self, Gossip},
     sync::{Delivery, Policy, Replica},
     wire::{Hello, OpSource},
@@ -253,7 +255,7 @@ impl Engine {
     /// The next thing for the driver to do; `None` when it is time to wait.
     pub fn poll_output(&mut self) -> Option<Output> {
         if let Some((batch, records)) = self.journal.poll(&self.replica) {
-            tracing::debug!(room = ?self.config.room, batch, records = records.len(), "given to the store");
+            note!(room = ?self.config.room, batch, records = records.len(), "given to the store");
             return Some(Output::Persist { batch, records });
         }
         match self.gossip.poll_output() {
@@ -376,7 +378,7 @@ impl Engine {
     fn note_own(&mut self, deliveries: &[Delivery]) {
         for delivery in deliveries {
             self.stats.ops_made += 1;
-            tracing::debug!(room = ?self.config.room, op = %delivery.id, "made");
+            note!(room = ?self.config.room, op = %delivery.id, "made");
             self.journal.delivered(delivery.id, None);
         }
     }
@@ -407,7 +409,7 @@ impl Engine {
 
     fn on_persisted(&mut self, batch: u64) {
         for (id, from) in self.journal.persisted(batch) {
-            tracing::debug!(room = ?self.config.room, op = %id, batch, "persisted");
+            note!(room = ?self.config.room, op = %id, batch, "persisted");
             self.gossip.note_persisted(id, self.replica.log().author(id.writer), from);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Durability, Engine, Event};
 use crate::{
-    base::{LinkId, OpId, Ordered, Refusal, Seq, Timestamp, limits::MAX_VOIDS_TOLD},
+    base::{LinkId, OpId, Ordered, Refusal, Seq, Timestamp, limits::MAX_VOIDS_TOLD, note},
     gossip::PeerHello,
     sync::{Delivery, Outcome},
     wire::{Ack, CompactOp, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
@@ -33,7 +33,7 @@ impl Engine {
             Frame::Hello(_) => self.drop_link(link, Refusal::BadHello),
             Frame::Ops(items) => {
                 let room = self.config.room;
-                tracing::debug!(?room, link = link.0, bytes = bytes.len(), items = items.len(), "received operations");
+                note!(?room, link = link.0, bytes = bytes.len(), items = items.len(), "received operations");
                 self.on_items(now, link, items)
             }
             frame => {
@@ -156,9 +156,9 @@ impl Engine {
     fn on_op(&mut self, now: Timestamp, link: LinkId, op: Op, full: bool) -> Result<(), Refusal> {
         let (id, author) = (op.header.id(), op.header.author);
         let trusted = self.gossip.is_pinned(link);
-        tracing::debug!(op = %id, link = link.0, ?author, full, "decoded");
+        note!(op = %id, link = link.0, ?author, full, "decoded");
         let outcome = self.replica.receive(op, self.wall.corrected(now), trusted);
-        tracing::debug!(op = %id, link = link.0, verdict = verdict(&outcome), "judged");
+        note!(op = %id, link = link.0, verdict = verdict(&outcome), "judged");
         match outcome {
             Outcome::Known => {
                 self.count(link, Refusal::Replayed);
@@ -200,7 +200,7 @@ impl Engine {
         for delivery in deliveries {
             self.stats.ops_accepted += 1;
             let room = self.config.room;
-            tracing::debug!(?room, op = %delivery.id, void = delivery.void.map(Refusal::as_str), "delivered");
+            note!(?room, op = %delivery.id, void = delivery.void.map(Refusal::as_str), "delivered");
             self.journal.delivered(delivery.id, Some(link));
             if let Some(reason) = delivery.void {
                 self.count(link, reason);
@@ -288,7 +288,7 @@ impl Engine {
         let Some(seq) = ids.iter().filter(|id| id.writer == own).map(|id| id.seq).max() else { return };
         let persists = self.gossip.peer(link).and_then(|(_, hello)| hello).is_some_and(|hello| hello.persists);
         let seq = seq.min(self.replica.next_seq() - 1);
-        tracing::debug!(op = %self.own_id(seq), link = link.0, persisted, "acknowledged by the peer");
+        note!(op = %self.own_id(seq), link = link.0, persisted, "acknowledged by the peer");
         if !persisted || !persists {
             return;
         }

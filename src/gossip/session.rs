@@ -10,6 +10,7 @@ use crate::{
             DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_PROOFS, MAX_WANTS,
             OPS_FRAME_BYTES, VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
         },
+        note,
     },
     wire::{Ack, Frame, OpSource, VectorEntry, Want, WriterIndex},
 };
@@ -241,7 +242,7 @@ impl Session {
             return;
         }
         self.peer_has.insert(id.writer, id.seq);
-        tracing::debug!(op = %id, link = self.link.0, peer = ?self.node, "sent");
+        note!(op = %id, link = self.link.0, peer = ?self.node, "sent");
         let mut on_loser = false;
         for loser in op.header.deps.iter().filter_map(|dep| log.loser(dep)) {
             // Whoever has only the winning branch could not make sense of this dep.
@@ -329,7 +330,7 @@ impl Session {
 
     fn trace_acks(&self, persisted: bool, marks: &BTreeMap<WriterId, Seq>) {
         for (&writer, &seq) in marks {
-            tracing::debug!(op = %OpId { writer, seq }, link = self.link.0, peer = ?self.node, persisted, "acknowledged");
+            note!(op = %OpId { writer, seq }, link = self.link.0, peer = ?self.node, persisted, "acknowledged");
         }
     }
 

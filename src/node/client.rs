@@ -23,6 +23,7 @@ use crate::{
     base::{
         AuthorId, RoomId,
         limits::{CLOSE_FLUSH_MS, DRAIN_POLL_MS, MAX_CLIENT_EVENTS, MAX_TOKEN_BYTES, WAKE_PROBE_MS},
+        note,
     },
     engine::{Engine, Event},
     mesh::{Redial, RedialAction},
@@ -451,7 +452,7 @@ async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::R
             reason
         }
     };
-    tracing::debug!(reason, "no session with the backend");
+    note!(reason, "no session with the backend");
     shared.set_status(Status::Disconnected);
     let (attempt, mut delay_ms) = redial.lost(now);
     if nudged {
@@ -471,7 +472,7 @@ enum Ended {
 
 /// One connection and its session, from dial to end.
 async fn session(shared: &Arc<Shared>) -> Ended {
-    tracing::debug!(address = %shared.target.address, "dialing");
+    note!(address = %shared.target.address, "dialing");
     let dialed = shared.node.dial(shared.target.address.clone(), shared.target.peer).await;
     let Dialed { peer, closed } = match dialed {
         Ok(dialed) => dialed,

@@ -24,7 +24,7 @@ use super::{
     stats::Totals,
 };
 use crate::{
-    base::{LinkId, NodeId, Refusal, RoomId, Timestamp, limits::MAX_EVENTS},
+    base::{LinkId, NodeId, Refusal, RoomId, Timestamp, limits::MAX_EVENTS, note},
     engine::{Engine, Event, Input, Output, Record},
     storage::{Store, StoreError, Write},
     wire::Frame,
@@ -119,7 +119,7 @@ impl Room {
         let queue = Arc::new(LinkQueue::default());
         self.lock().links.insert(link, Arc::clone(&queue));
         Totals::rise(&self.totals.sessions);
-        tracing::debug!(room = ?self.id, link = link.0, %peer, "session opened");
+        note!(room = ?self.id, link = link.0, %peer, "session opened");
         self.input(Input::LinkUp { link, node: NodeId(peer.to_bytes()), pinned });
         if let Some(bytes) = first {
             self.input(Input::Frame { link, bytes });
@@ -152,7 +152,7 @@ impl Room {
         }
         self.lock().links.remove(&link);
         Totals::fall(&self.totals.sessions);
-        tracing::debug!(room = ?self.id, link = link.0, %peer, "session ended");
+        note!(room = ?self.id, link = link.0, %peer, "session ended");
         self.input(Input::LinkDown { link });
         let mut inner = self.lock();
         if inner.links.is_empty() {
@@ -204,7 +204,7 @@ impl Room {
         }
         self.with(|engine, now| {
             if let Err(reason) = engine.handle_input(now, input) {
-                tracing::debug!(reason = reason.as_str(), "refused");
+                note!(reason = reason.as_str(), "refused");
             }
         });
     }
@@ -325,7 +325,7 @@ async fn run_timer(room: Weak<Room>) {
 /// Ends a session before it reached a room. The peer is told, if it reads within a second.
 pub(crate) async fn refuse_early(totals: &Totals, mut stream: Stream, reason: Refusal) {
     totals.refuse(reason);
-    tracing::debug!(reason = reason.as_str(), "session refused");
+    note!(reason = reason.as_str(), "session refused");
     let queue = LinkQueue::default();
     queue.push(Frame::Close { reason }.encode());
     queue.close();

@@ -20,7 +20,10 @@ use super::{
     config::{NodeLimits, Role},
     stats::Totals,
 };
-use crate::base::limits::{PING_INTERVAL_MS, PING_TIMEOUT_MS};
+use crate::base::{
+    limits::{PING_INTERVAL_MS, PING_TIMEOUT_MS},
+    note,
+};
 
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
@@ -134,12 +137,12 @@ fn on_event(
                 drop(answer.send(Err(error)));
             }
         }
-        SwarmEvent::IncomingConnectionError { error, .. } => tracing::debug!(%error, "incoming connection failed"),
+        SwarmEvent::IncomingConnectionError { error, .. } => note!(%error, "incoming connection failed"),
         // libp2p only reports a missed heartbeat; a half-open connection is of no use to anyone.
         SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))
             if !matches!(error, ping::Failure::Unsupported) =>
         {
-            tracing::debug!(%error, "heartbeat missed");
+            note!(%error, "heartbeat missed");
             swarm.close_connection(connection);
         }
         _ => {}

@@ -7,6 +7,7 @@ mod change;
 mod client;
 mod content;
 mod convert;
+mod debug;
 mod envelope;
 mod error;
 mod events;

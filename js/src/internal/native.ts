@@ -17,6 +17,7 @@ import type {
   TextAttributes,
   TextRun,
 } from '../types.js';
+import type { Traced } from './debug.js';
 
 /** Arguments of the native constructor; validated there too. */
 export interface NativeOptions {
@@ -25,7 +26,6 @@ export interface NativeOptions {
   clientId?: string;
   identity?: Uint8Array;
   token?: string;
-  debug?: string;
 }
 
 /** What the native side tells. Delivered from a microtask, never inside a native call. */
@@ -113,7 +113,7 @@ export interface NativeClient extends NativeTexts, NativeContainers, NativeRecor
 }
 
 /** The loaded module. */
-export interface NativeModule {
+export interface NativeModule extends Traced {
   NativeClient: new (options: NativeOptions, onEvent: (event: NativeEvent) => void) => NativeClient;
   /** `callback` gets the panic message before the instance dies. */
   onTrap(callback: (message: string) => void): void;

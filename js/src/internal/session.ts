@@ -15,6 +15,7 @@ import { Arrivals, type Arrival } from './arrivals.js';
 import { Bridge, toCode } from './bridge.js';
 import { invalid, shown } from './check.js';
 import { DataBuffer } from './data-buffer.js';
+import { choose, trace } from './debug.js';
 import { Documents } from './document.js';
 import { LivePresence } from './live-presence.js';
 import type { NativeEvent } from './native.js';
@@ -38,7 +39,6 @@ export class Session {
   readonly records: Documents<RecordsEvent, SharedRecords>;
   readonly presence: LivePresence;
   readonly #room: string;
-  readonly #debug: boolean;
   readonly #data: DataBuffer;
   readonly #acks = new Acks();
   readonly #arrivals = new Arrivals();
@@ -50,9 +50,9 @@ export class Session {
   #lastFailure: PeersyncError | undefined;
 
   constructor(url: unknown, options: unknown) {
-    const { signal, ...checked } = checkOptions(url, options);
+    const { signal, debug, ...checked } = checkOptions(url, options);
+    if (debug !== undefined) choose(debug);
     this.#room = checked.room;
-    this.#debug = checked.debug !== undefined;
     this.bridge = new Bridge(checked, {
       opened: () => this.#opened(),
       event: (event) => this.#handle(event),
@@ -164,7 +164,7 @@ export class Session {
   }
 
   #handle(event: NativeEvent): void {
-    if (this.#debug) console.debug('peersync', event);
+    trace('sdk', event);
     switch (event.type) {
       case 'status':
         return this.#setStatus(event.status);

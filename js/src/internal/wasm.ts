@@ -1,6 +1,7 @@
 /** Loads the WebAssembly module once, when first needed. The only file that imports `pkg/`. */
 
 import { PeersyncError } from '../errors.js';
+import { traceInto } from './debug.js';
 import type { NativeGlue, NativeModule } from './native.js';
 
 /** The loaded module and whether it is still alive. After a trap its memory cannot be trusted again. */
@@ -60,6 +61,7 @@ async function load(): Promise<Instance> {
     // @ts-ignore: pkg/ is built later than this, or not at all for the unit tests; NativeGlue is its type.
     const glue = (await import('../../../pkg/peersync.js')) as unknown as NativeGlue;
     await glue.default({ module_or_path: url });
+    traceInto(glue);
     return new Instance(glue);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
