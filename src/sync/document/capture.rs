@@ -114,7 +114,12 @@ impl Documents {
 
     /// The id of a list's item.
     pub(super) fn item_id(&self, name: &str, index: u32) -> Option<Id> {
-        let id = self.read(name, RootKind::List, |root, txn| sticky_id(root, txn, index))??;
+        self.id_at(name, RootKind::List, index)
+    }
+
+    /// The id of what stands at a position.
+    pub(super) fn id_at(&self, name: &str, kind: RootKind, index: u32) -> Option<Id> {
+        let id = self.read(name, kind, |root, txn| sticky_id(root, txn, index))??;
         Some((id.client.get(), id.clock))
     }
 

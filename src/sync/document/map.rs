@@ -57,14 +57,14 @@ impl Documents {
         self.note(Step::Set { root: name.to_owned(), key: key.to_owned(), before, after });
     }
 
-    pub(super) fn write_key(&self, name: &str, key: &str, value: &Value) -> Vec<u8> {
+    pub(super) fn write_key(&mut self, name: &str, key: &str, value: &Value) -> Vec<u8> {
         let map = self.doc.get_or_insert_map(name);
         self.edit(|txn| {
             map.insert(txn, key, to_any(value));
         })
     }
 
-    pub(super) fn remove_key(&self, name: &str, key: &str) -> Vec<u8> {
+    pub(super) fn remove_key(&mut self, name: &str, key: &str) -> Vec<u8> {
         let map = self.doc.get_or_insert_map(name);
         self.edit(|txn| {
             map.remove(txn, key);

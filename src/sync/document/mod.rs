@@ -4,11 +4,13 @@
 mod capture;
 mod cursor;
 mod error;
+mod lines;
 mod list;
 mod map;
 mod observe;
 mod revert;
 mod text;
+mod typing;
 mod undo;
 mod views;
 
@@ -34,8 +36,11 @@ use crate::{
     base::{Ordered, limits::MAX_NAME_BYTES},
     wire::Value,
 };
+use lines::Lines;
 use observe::{Seen, Sight};
 use revert::Redirects;
+use typing::Typing;
+use undo::Id;
 
 /// A replica's texts, maps and lists.
 pub(crate) struct Documents {
@@ -45,8 +50,13 @@ pub(crate) struct Documents {
     /// What each root is used as. Usually one thing; more if replicas first used a name at the same time.
     roots: BTreeMap<String, BTreeSet<RootKind>>,
     sight: Sight,
-    /// Whether any text ever held a character outside the BMP: only then can a position split one.
-    astral: bool,
+    /// Second halves of surrogate pairs: a position before one splits a character.
+    lows: BTreeSet<Id>,
+    /// Whether anything was ever marked. If not, changes can be told without asking yrs.
+    marked: bool,
+    typing: Option<Typing>,
+    /// The text that is being edited, by name.
+    lines: Option<(String, Lines)>,
     /// What own edits did since that was last fetched.
     undo: DocumentsUndo,
     redirects: Redirects,
@@ -75,7 +85,10 @@ impl Documents {
             client,
             roots: BTreeMap::new(),
             sight: Sight::default(),
-            astral: false,
+            lows: BTreeSet::new(),
+            marked: false,
+            typing: None,
+            lines: None,
             undo: DocumentsUndo::default(),
             redirects: Redirects::default(),
         }
@@ -86,7 +99,10 @@ impl Documents {
         for (name, kind) in &summary.roots {
             self.open(name, *kind);
         }
-        self.astral |= !summary.low_surrogates.is_empty();
+        let client = summary.structs.map_or(self.client, |(client, ..)| client);
+        self.lows.extend(summary.low_surrogates.iter().map(|clock| (client, *clock as u32)));
+        self.marked |= summary.items.iter().any(|item| item.mark);
+        (self.typing, self.lines) = (None, None);
         self.sight.lock().holds = summary.holds;
         let update = Update::decode_v1(payload).map_err(|error| error.to_string());
         let result =
@@ -113,7 +129,9 @@ impl Documents {
     pub(crate) fn views(&self) -> Views {
         let all = self.roots.iter().flat_map(|(name, kinds)| kinds.iter().map(move |kind| (name.clone(), *kind)));
         Views(
-            all.map(|(name, kind)| (name.clone(), kind, self.view(&name, kind))).map(|(n, k, v)| ((n, k), v)).into_map(),
+            all.map(|(name, kind)| (name.clone(), kind, self.view(&name, kind)))
+                .map(|(n, k, v)| ((n, k), v))
+                .into_map(),
         )
     }
 
@@ -164,10 +182,19 @@ impl Documents {
     }
 
     /// Makes a local edit of its own transaction; answers its update.
-    fn edit(&self, edit: impl FnOnce(&mut TransactionMut<'_>)) -> Vec<u8> {
+    fn edit(&mut self, edit: impl FnOnce(&mut TransactionMut<'_>)) -> Vec<u8> {
+        (self.typing, self.lines) = (None, None);
         let mut txn = self.doc.transact_mut();
         edit(&mut txn);
         txn.encode_update_v1()
+    }
+
+    /// [`Documents::edit`], when what it changes is known and need not be found out.
+    fn edit_quietly(&mut self, edit: impl FnOnce(&mut TransactionMut<'_>)) -> Vec<u8> {
+        self.sight.lock().quiet = true;
+        let update = self.edit(edit);
+        self.sight.lock().quiet = false;
+        update
     }
 
     /// The root of that name is used as a `kind` from now on, and observed.

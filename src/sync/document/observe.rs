@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Seen {
     /// Changes, in order.
     pub(super) changes: Vec<Change>,
+    /// Whether nobody asks what the present transaction changes.
+    pub(super) quiet: bool,
     /// Content of the update that is being applied.
     pub(super) holds: Holds,
     /// Texts and lists into which an update came that holds content they cannot have. It may have gone elsewhere.
@@ -43,7 +45,8 @@ impl Sight {
     pub(super) fn watch(&self, root: &impl DeepObservable, name: &str, kind: RootKind) {
         let (sight, name) = (self.clone(), name.to_owned());
         root.observe_deep("peersync", move |txn, events| {
-            let mut found = changes(&name, kind, txn, events);
+            let quiet = sight.lock().quiet;
+            let mut found = if quiet { Vec::new() } else { changes(&name, kind, txn, events) };
             let mut seen = sight.lock();
             let foreign = match kind {
                 RootKind::Text => seen.holds.values,

@@ -27,6 +27,11 @@ use crate::{
 pub(super) struct Redirects(BTreeMap<Id, (u32, Id)>);
 
 impl Redirects {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn add(&mut self, old: Id, len: u32, new: Id) {
         if self.0.len() >= MAX_UNDO_REDIRECTS {
             self.0.clear();
@@ -90,6 +95,8 @@ impl Documents {
     /// Notes what an own update inserted. Marks stay when what they mark goes: later ones may lean on them.
     pub(super) fn note_inserted(&mut self, root: &str, kind: RootKind, update: &[u8]) {
         let Ok(summary) = inspect(update, self.client) else { return };
+        self.lows.extend(summary.low_surrogates.iter().map(|clock| (self.client, *clock as u32)));
+        self.marked |= summary.items.iter().any(|item| item.mark);
         let ranges = summary.items.iter().filter(|item| !item.mark);
         let ranges = ranges.map(|item| (item.start as u32, item.end as u32)).collect();
         self.note(Step::Inserted { root: root.to_owned(), kind, ranges });
@@ -261,7 +268,8 @@ impl Documents {
         self.note(Step::Marked { root: root.to_owned(), runs, after: after.clone() });
     }
 
-    pub(super) fn mark(&self, root: &str, at: u32, len: u32, marks: &Attributes) -> Vec<u8> {
+    pub(super) fn mark(&mut self, root: &str, at: u32, len: u32, marks: &Attributes) -> Vec<u8> {
+        self.marked = true;
         let text = self.doc.get_or_insert_text(root);
         self.edit(|txn| text.format(txn, at, len, to_attrs(marks)))
     }

@@ -153,7 +153,8 @@ fn t6_a_name_is_used_for_one_kind() {
 
 #[test]
 fn t6_kinds_that_meet_under_one_name_harm_nobody_and_look_alike_everywhere() {
-    let makers: [fn(&mut Documents) -> Vec<Vec<u8>>; 3] = [
+    type Maker = fn(&mut Documents) -> Vec<Vec<u8>>;
+    let makers: [Maker; 3] = [
         |documents| documents.insert("n", 0, "t😀xt", None).unwrap(),
         |documents| documents.list_insert("n", 0, &[number(1.0), text("two")]).unwrap(),
         |documents| documents.map_set("n", "key", &text("value")).unwrap(),
@@ -335,4 +336,95 @@ fn t10_authors_cover_the_text_exactly() {
         assert_eq!(documents.authors("n"), vec![(2, 1), (2, 2), (6, 1)]);
     }
     assert_eq!(one.authors("nothing"), vec![]);
+}
+
+/// The same edits, with and without what is remembered of typing.
+#[test]
+fn t11_typing_is_the_same_as_editing_in_any_other_way() {
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::{Rng, SeedableRng};
+
+    let mut typed = 0;
+    for seed in 0..60 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (mut quick, mut slow, mut other) = (Documents::new(1), Documents::new(1), Documents::new(2));
+        let mut cursor = 0;
+        for step in 0..150 {
+            let mut below = |bound: u32| (rng.next_u64() % u64::from(bound.max(1))) as u32;
+            let len = quick.text_len("n");
+            let word = ["x", "yz", "\u{1f600}", "e\u{301}", "words"][below(5) as usize];
+            let marks = Attributes::from([("b".to_owned(), Value::Bool(true))]);
+            // Every other text has no marks.
+            let what = match below(40) {
+                2 | 3 if seed % 2 == 0 => 20,
+                what => what,
+            };
+            if what == 0 || what == 1 {
+                let updates = if what == 0 {
+                    other.insert("n", below(other.text_len("n") + 1), word, None)
+                } else {
+                    other.delete("n", 0, 1)
+                };
+                give(&updates.unwrap_or_default(), 2, &mut [&mut quick, &mut slow]);
+                cursor = below(quick.text_len("n") + 1);
+                quick.take_changes();
+                slow.take_changes();
+            }
+            let back = 1 + below(3);
+            let edit = |documents: &mut Documents| match what {
+                2 => documents.insert("n", cursor, word, Some(&marks)),
+                3 => documents.format("n", cursor.saturating_sub(3), 2.min(len), &marks),
+                4 => documents.map_set("m", "k", &Value::Null),
+                5..=7 => documents.insert("n", cursor / 2, word, None),
+                8..=15 => documents.delete("n", if what < 11 { cursor / 2 } else { cursor.saturating_sub(back) }, back),
+                _ => documents.insert("n", cursor, word, None),
+            };
+            typed += usize::from(quick.typing.as_ref().is_some_and(|_| what > 7));
+            (slow.typing, slow.marked) = (None, true);
+            let made = edit(&mut quick);
+            assert_eq!(made, edit(&mut slow), "seed {seed} step {step}");
+            assert_eq!(quick.take_changes(), slow.take_changes(), "seed {seed} step {step}");
+            assert_eq!(canonical(&quick), canonical(&slow), "seed {seed} step {step}");
+            assert_eq!(quick.take_undo(), slow.take_undo(), "seed {seed} step {step}");
+            if let Ok(updates) = made {
+                give(&updates, 1, &mut [&mut other]);
+                cursor = match what {
+                    5..=7 => cursor / 2 + word.encode_utf16().count() as u32,
+                    8..=10 => cursor / 2,
+                    11..=15 => cursor.saturating_sub(back),
+                    16.. => cursor + word.encode_utf16().count() as u32,
+                    _ => cursor,
+                };
+            }
+        }
+        assert_eq!(canonical(&quick), canonical(&other), "seed {seed}");
+    }
+    assert!(typed > 1_000);
+}
+
+#[test]
+fn u3_typing_and_deleting_for_ever_keeps_little() {
+    let mut documents = Documents::new(1);
+    documents.insert("n", 0, "before", None).unwrap();
+    documents.take_undo();
+    // In one group: what was typed and deleted again is not kept. In many: their text, until groups are forgotten.
+    let (mut group, mut all) = (DocumentsUndo::default(), 0);
+    for round in 0..100_000 {
+        documents.insert("n", 6, "typed", None).unwrap();
+        let single = documents.take_undo();
+        all += single.weight();
+        group.extend(single, 1);
+        documents.delete("n", 6 + round % 3, 2).unwrap();
+        documents.delete("n", 6, 3).unwrap();
+        let single = documents.take_undo();
+        all += single.weight();
+        group.extend(single, 1);
+        documents.take_changes();
+    }
+    assert_eq!((documents.text("n").as_str(), group.is_empty(), group.weight()), ("before", true, 0));
+    assert!(all / 200_000 < 300, "{}", all / 200_000);
+    assert!(documents.redirects.is_empty());
+    let encoded = documents.doc.transact().encode_state_as_update_v1(&yrs::StateVector::default());
+    println!("{} bytes a group, {} bytes of state", all / 200_000, encoded.len());
+    assert!(encoded.len() < 200);
 }

@@ -7,7 +7,7 @@ use crate::{
     base::limits::{EDIT_CHUNK_UNITS, MAX_ATTRIBUTE_BYTES, MAX_YJS_CLOCK},
     sync::{
         update::RootKind,
-        value::{Attributes, Delta, check_key, check_value, to_any, to_attrs, weight},
+        value::{Attributes, Change, Delta, TextChange, check_key, check_value, to_any, to_attrs, weight},
     },
 };
 
@@ -40,35 +40,71 @@ impl Documents {
         text: &str,
         attributes: Option<&Attributes>,
     ) -> Result<Vec<Vec<u8>>, EditError> {
+        if attributes.is_none()
+            && let Some(update) = self.type_on(name, index, text)
+        {
+            return Ok(vec![update]);
+        }
         self.claim(name, RootKind::Text)?;
         check_attributes(attributes)?;
         self.check_position(name, "index", u64::from(index))?;
         if text.len() as u64 > MAX_YJS_CLOCK / 4 {
             return Err(EditError::TooLarge { what: "the text", max: MAX_YJS_CLOCK / 4 });
         }
-        self.astral |= text.chars().any(|character| character.len_utf16() == 2);
         let mut updates = Vec::new();
         let mut at = index;
         for (chunk, units) in chunks(text) {
             self.open(name, RootKind::Text);
-            let root = self.doc.get_or_insert_text(name);
-            let update = self.edit(|txn| match attributes {
-                None => root.insert(txn, at, chunk),
-                Some(attributes) => root.insert_with_attributes(txn, at, chunk, to_attrs(attributes)),
+            updates.push(match attributes.filter(|attributes| !attributes.is_empty() || self.marked) {
+                None => self.insert_plain(name, at, chunk, units),
+                Some(attributes) => {
+                    let root = self.doc.get_or_insert_text(name);
+                    let update = self.edit(|txn| root.insert_with_attributes(txn, at, chunk, to_attrs(attributes)));
+                    self.note_inserted(name, RootKind::Text, &update);
+                    update
+                }
             });
-            self.note_inserted(name, RootKind::Text, &update);
-            updates.push(update);
             at += units;
         }
         Ok(updates)
     }
 
+    /// Inserts with the marks of what stands before it, and begins typing.
+    fn insert_plain(&mut self, name: &str, at: u32, chunk: &str, units: u32) -> Vec<u8> {
+        let root = self.doc.get_or_insert_text(name);
+        let lines = self.lines.take();
+        let update = if self.marked {
+            self.edit(|txn| root.insert(txn, at, chunk))
+        } else {
+            let update = self.edit_quietly(|txn| root.insert(txn, at, chunk));
+            self.tell(name, at, Delta::Insert { text: chunk.to_owned(), attributes: Attributes::new() });
+            update
+        };
+        self.lines = lines;
+        let marks = match self.sight.lock().changes.last() {
+            Some(Change::Text(TextChange { delta, .. })) => match delta.last() {
+                Some(Delta::Insert { attributes, .. }) => attributes.clone(),
+                _ => Attributes::new(),
+            },
+            _ => Attributes::new(),
+        };
+        self.note_inserted(name, RootKind::Text, &update);
+        self.start_typing(name, at + units, chunk, &update, marks);
+        update
+    }
+
     /// Deletes `len` units from `index` on.
     pub(crate) fn delete(&mut self, name: &str, index: u32, len: u32) -> Result<Vec<Vec<u8>>, EditError> {
+        if let Some(update) = self.type_back(name, index, len) {
+            return Ok(vec![update]);
+        }
         self.claim(name, RootKind::Text)?;
         self.check_range(name, index, len)?;
         if len == 0 {
             return Ok(Vec::new());
+        }
+        if let Some(update) = self.delete_quickly(name, index, len) {
+            return Ok(vec![update]);
         }
         self.note_deleted(name, index, len);
         let root = self.doc.get_or_insert_text(name);
@@ -136,23 +172,19 @@ impl Documents {
 
     /// Whether a position lies between the halves of a surrogate pair.
     pub(super) fn splits_character(&self, name: &str, position: u64) -> bool {
-        if !self.astral {
-            return false;
-        }
-        let mut at = 0;
-        for piece in self.text_delta(name) {
-            let Delta::Insert { text, .. } = piece else {
-                at += 1;
-                continue;
-            };
-            for character in text.chars() {
-                if at >= position {
-                    return at > position;
-                }
-                at += character.len_utf16() as u64;
+        let Ok(position) = u32::try_from(position) else { return false };
+        !self.lows.is_empty() && self.id_at(name, RootKind::Text, position).is_some_and(|id| self.lows.contains(&id))
+    }
+
+    /// Notes the surrogate pairs of own text that begins at `clock`.
+    pub(super) fn note_lows(&mut self, clock: u32, text: &str) {
+        let mut at = clock;
+        for character in text.chars() {
+            at += character.len_utf16() as u32;
+            if character.len_utf16() == 2 {
+                self.lows.insert((self.client, at - 1));
             }
         }
-        at > position
     }
 }
 
