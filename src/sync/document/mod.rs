@@ -9,6 +9,7 @@ mod list;
 mod map;
 mod observe;
 mod revert;
+mod state;
 mod text;
 mod typing;
 mod undo;

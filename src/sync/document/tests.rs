@@ -428,3 +428,39 @@ fn u3_typing_and_deleting_for_ever_keeps_little() {
     println!("{} bytes a group, {} bytes of state", all / 200_000, encoded.len());
     assert!(encoded.len() < 200);
 }
+
+#[test]
+fn t12_a_state_is_loaded_as_it_was() {
+    let (mut one, mut other) = (Documents::new(1), Documents::new(2));
+    let bold = Attributes::from([("b".to_owned(), Value::Bool(true))]);
+    let made = [
+        one.insert("n", 0, "he\u{1f600}llo", None).unwrap(),
+        one.delete("n", 0, 1).unwrap(),
+        one.format("n", 1, 3, &bold).unwrap(),
+        one.map_set("m", "k", &object(&[("a", number(1.0)), ("b", text("v"))])).unwrap(),
+        one.list_insert("l", 0, &[Value::Null, text(&"x".repeat(50_000)), text(&"y".repeat(50_000))]).unwrap(),
+        one.insert("gone", 0, "x", None).unwrap(),
+        one.delete("gone", 0, 1).unwrap(),
+    ];
+    give(&made.concat(), 1, &mut [&mut other]);
+    give(&other.insert("n", 2, "two", None).unwrap_or_default(), 2, &mut [&mut one]);
+    give(&other.insert("n", 1, "two", None).unwrap_or_default(), 2, &mut [&mut one]);
+    let mut copy = Documents::load(3, &one.encode_state_v2()).unwrap();
+    assert_eq!(canonical(&copy), canonical(&one));
+    for kind in [RootKind::Text, RootKind::Map, RootKind::List] {
+        let names = |documents: &Documents| {
+            documents.names(kind).filter(|name| *name != "gone").map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&copy), names(&one), "{kind:?}");
+    }
+    assert_eq!((&copy.lows, copy.marked), (&one.lows, true));
+    assert!(copy.take_changes().is_empty());
+    assert_eq!(copy.authors("n"), one.authors("n"));
+    // It goes on like any other.
+    give(&copy.insert("n", 0, "three", None).unwrap(), 3, &mut [&mut one]);
+    give(&one.map_set("m", "k", &Value::Null).unwrap(), 1, &mut [&mut copy]);
+    assert_eq!(canonical(&copy), canonical(&one));
+    assert_eq!(copy.take_changes().len(), 2);
+    assert_eq!(copy.list_insert("n", 0, &[Value::Null]), Err(EditError::TypeMismatch { actual: "text" }));
+    assert!(Documents::load(3, b"nonsense").is_err());
+}

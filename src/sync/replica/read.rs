@@ -118,6 +118,12 @@ impl Replica {
         authors
     }
 
+    /// Texts, maps and lists as one Yjs update, v2 encoding, for other Yjs applications. Empty if this replica has none.
+    #[must_use]
+    pub fn yjs_state_v2(&self) -> Vec<u8> {
+        self.documents.as_ref().map_or_else(Vec::new, Documents::encode_state_v2)
+    }
+
     /// The next change to show, and the operation it came with (none after a rebuild).
     pub fn next_change(&mut self) -> Option<(Change, Option<OpId>)> {
         self.refresh_records();

@@ -4,10 +4,18 @@
 //! that a hostile update could use is checked here, before yrs sees a byte: one client only, ids below 2^53, element
 //! counts, clock advance, nesting, content that Yjs 13 cannot read.
 
+mod canonical;
+mod split;
+mod survey;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     rc::Rc,
 };
+
+pub(crate) use split::split;
+pub(crate) use survey::survey;
 
 use super::places::Places;
 use crate::{
@@ -15,7 +23,7 @@ use crate::{
         Refusal,
         limits::{MAX_CLOCK_ADVANCE, MAX_NAME_BYTES, MAX_PAYLOAD_BYTES, MAX_UPDATE_ELEMENTS, MAX_YJS_CLOCK},
     },
-    wire::{Reader, WireError, put_uvarint},
+    wire::{Reader, WireError},
 };
 
 const MAX_CLIENT_ID: u64 = 1 << 53;
@@ -114,65 +122,17 @@ fn malformed(_: WireError) -> Refusal {
     Refusal::BadUpdate
 }
 
-/// Cuts an update of the writer's own into consecutive ones of at most `max` bytes each (a single struct larger than
-/// that stays whole; local edits are chunked so that none is). The delete set travels last.
-pub(crate) fn split(bytes: &[u8], client: u64, max: usize) -> Vec<Vec<u8>> {
-    if bytes.len() <= max {
-        return vec![bytes.to_vec()];
-    }
-    let mut inspector = Inspector::new(bytes, client);
-    let mut cuts = Vec::new();
-    let walked = inspector.walk(&mut cuts);
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    while let Some((start, clock)) = cuts.get(at).copied().filter(|_| at + 1 < cuts.len()) {
-        let mut end = at + 1;
-        while cuts.get(end + 1).is_some_and(|(offset, _)| offset - start + 32 <= max) {
-            end += 1;
-        }
-        let mut piece = vec![1];
-        put_uvarint(&mut piece, (end - at) as u64);
-        put_uvarint(&mut piece, client);
-        put_uvarint(&mut piece, clock);
-        let stop = cuts.get(end).map_or(start, |(offset, _)| *offset);
-        piece.extend_from_slice(bytes.get(start..stop).unwrap_or_default());
-        piece.push(0);
-        pieces.push(piece);
-        at = end;
-    }
-    if let Some(ranges) = walked {
-        pieces.extend(split_delete_set(&ranges, max));
-    }
-    pieces
-}
-
-/// Updates that only delete, each within `max` bytes.
-fn split_delete_set(ranges: &[(u64, u64, u64)], max: usize) -> Vec<Vec<u8>> {
-    // A range takes at most ten bytes, a client at most fourteen.
-    let pieces = ranges.chunks((max.saturating_sub(16) / 24).max(1)).map(|chunk| {
-        let mut body = Vec::new();
-        let mut clients = 0;
-        for group in chunk.chunk_by(|a, b| a.0 == b.0) {
-            clients += 1;
-            put_uvarint(&mut body, group.first().map_or(0, |range| range.0));
-            put_uvarint(&mut body, group.len() as u64);
-            for (_, start, len) in group {
-                put_uvarint(&mut body, *start);
-                put_uvarint(&mut body, *len);
-            }
-        }
-        let mut piece = vec![0];
-        put_uvarint(&mut piece, clients);
-        piece.extend_from_slice(&body);
-        piece
-    });
-    pieces.collect()
-}
-
 struct Inspector<'a> {
     reader: Reader<'a>,
     client: u64,
     elements: usize,
+    max_elements: usize,
+    /// Longest string or buffer, bytes.
+    max_bytes: usize,
+    /// Bytes there were to read.
+    total: usize,
+    /// Where values of lists and maps are.
+    values: Vec<Range<usize>>,
     /// Runs of deleted items that name a root, or stand beside such, by first clock: end, and the root's name. What
     /// stands beside them names no root, and may be the first to say what it is used as.
     gone: BTreeMap<u64, (u64, Rc<str>)>,
@@ -182,7 +142,21 @@ struct Inspector<'a> {
 impl<'a> Inspector<'a> {
     fn new(bytes: &'a [u8], client: u64) -> Self {
         let (gone, summary) = (BTreeMap::new(), UpdateSummary::default());
-        Self { reader: Reader::new(bytes), client, elements: 0, gone, summary }
+        Self {
+            reader: Reader::new(bytes),
+            client,
+            elements: 0,
+            max_elements: MAX_UPDATE_ELEMENTS,
+            max_bytes: MAX_PAYLOAD_BYTES,
+            total: bytes.len(),
+            values: Vec::new(),
+            gone,
+            summary,
+        }
+    }
+
+    fn offset(&self) -> usize {
+        self.total - self.reader.remaining()
     }
 
     fn number(&mut self) -> Result<u64, Refusal> {
@@ -200,37 +174,14 @@ impl<'a> Inspector<'a> {
     }
 
     fn string(&mut self) -> Result<&str, Refusal> {
-        let bytes = self.reader.byte_string("string", MAX_PAYLOAD_BYTES).map_err(malformed)?;
+        let bytes = self.reader.byte_string("string", self.max_bytes).map_err(malformed)?;
         std::str::from_utf8(bytes).map_err(|_| Refusal::BadUpdate)
     }
 
     /// Counts one unit of work that applying will cost.
     fn element(&mut self) -> Result<(), Refusal> {
         self.elements += 1;
-        if self.elements > MAX_UPDATE_ELEMENTS { Err(Refusal::BadUpdate) } else { Ok(()) }
-    }
-
-    /// Notes where each struct starts (offset, clock) and, last, where they end; answers the delete ranges.
-    fn walk(&mut self, cuts: &mut Vec<(usize, u64)>) -> Option<Vec<(u64, u64, u64)>> {
-        let total = self.reader.remaining();
-        if self.number().ok()? == 1 {
-            let count = self.number().ok()?;
-            self.client_id().ok()?;
-            let mut clock = self.clock().ok()?;
-            for _ in 0..count {
-                cuts.push((total - self.reader.remaining(), clock));
-                clock += self.one_struct(clock).ok()?;
-            }
-            cuts.push((total - self.reader.remaining(), clock));
-        }
-        let mut ranges = Vec::new();
-        for _ in 0..self.number().ok()? {
-            let client = self.client_id().ok()?;
-            for _ in 0..self.number().ok()? {
-                ranges.push((client, self.clock().ok()?, self.clock().ok()?));
-            }
-        }
-        Some(ranges)
+        if self.elements > self.max_elements { Err(Refusal::BadUpdate) } else { Ok(()) }
     }
 
     fn structs(&mut self) -> Result<(), Refusal> {
@@ -359,7 +310,7 @@ impl<'a> Inspector<'a> {
     fn content(&mut self, content: u8, clock: u64) -> Result<u64, Refusal> {
         match content {
             1 => self.number(),
-            3 => self.reader.byte_string("binary", MAX_PAYLOAD_BYTES).map(|_| 1).map_err(malformed),
+            3 => self.reader.byte_string("binary", self.max_bytes).map(|_| 1).map_err(malformed),
             4 => self.text(clock),
             5 => self.json(),
             6 => {
@@ -383,7 +334,9 @@ impl<'a> Inspector<'a> {
             8 => {
                 let count = self.number()?;
                 for _ in 0..count {
+                    let start = self.offset();
                     self.any(0)?;
+                    self.values.push(start..self.offset());
                 }
                 Ok(count)
             }
@@ -425,7 +378,7 @@ impl<'a> Inspector<'a> {
             124 => self.skip(4),
             125 => self.signed(),
             119 => self.string().map(drop),
-            116 => self.reader.byte_string("buffer", MAX_PAYLOAD_BYTES).map(drop).map_err(malformed),
+            116 => self.reader.byte_string("buffer", self.max_bytes).map(drop).map_err(malformed),
             117 => {
                 for _ in 0..self.number()? {
                     self.any(depth + 1)?;
@@ -517,148 +470,4 @@ fn has_reserved_keys(value: &yrs::Any) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use yrs::{
-        ClientID, Doc, GetString, OffsetKind, Options, ReadTxn, StateVector, Text, Transact, updates::decoder::Decode,
-    };
-
-    use super::*;
-
-    fn doc(client: u64) -> Doc {
-        let mut options = Options::with_client_id(ClientID::new(client));
-        options.offset_kind = OffsetKind::Utf16;
-        Doc::with_options(options)
-    }
-
-    #[test]
-    fn y1_a_local_update_is_read_as_what_it_is() {
-        let doc = doc(7);
-        let text = doc.get_or_insert_text("notes");
-        let first = {
-            let mut txn = doc.transact_mut();
-            text.insert(&mut txn, 0, "a😀b");
-            txn.encode_update_v1()
-        };
-        let summary = inspect(&first, 7).unwrap();
-        assert_eq!(summary.structs, Some((7, 0, 4)));
-        assert_eq!(summary.low_surrogates, vec![2]);
-        assert_eq!(summary.roots, BTreeSet::from([("notes".to_owned(), RootKind::Text)]));
-        let second = {
-            let mut txn = doc.transact_mut();
-            text.remove_range(&mut txn, 0, 1);
-            text.insert(&mut txn, 3, "c");
-            txn.encode_update_v1()
-        };
-        let summary = inspect(&second, 7).unwrap();
-        assert_eq!(summary.structs, Some((7, 4, 5)));
-        assert_eq!(summary.deletes.get(&7), Some(&1));
-        assert_eq!(summary.origins.get(&7), Some(&4));
-        assert_eq!(text.get_string(&doc.transact()), "😀bc");
-    }
-
-    #[test]
-    fn y2_foreign_clients_are_refused() {
-        let doc = doc(7);
-        let text = doc.get_or_insert_text("notes");
-        text.insert(&mut doc.transact_mut(), 0, "x");
-        let update = doc.transact().encode_diff_v1(&StateVector::default());
-        assert_eq!(inspect(&update, 8), Err(Refusal::ForeignClientId));
-    }
-
-    #[test]
-    fn y3_ids_of_two_to_the_53_are_refused() {
-        let mut bytes = vec![1, 1];
-        crate::wire::put_uvarint(&mut bytes, 1 << 53);
-        bytes.extend_from_slice(&[0, 4, 1, 1, b'n', 1, b'x', 0]);
-        assert_eq!(inspect(&bytes, 1 << 53), Err(Refusal::ClientIdTooLarge));
-    }
-
-    #[test]
-    fn y4_bombs_are_refused_by_count_not_by_size() {
-        // A run of deleted clocks longer than any honest operation.
-        let mut run = vec![1, 1, 7, 0, 1, 1, 1, b'n'];
-        crate::wire::put_uvarint(&mut run, 1 << 30);
-        run.push(0);
-        assert_eq!(inspect(&run, 7), Err(Refusal::BadUpdate));
-        // A count of array elements without the bytes.
-        let mut array = vec![1, 1, 7, 0, 8, 1, 1, b'n'];
-        crate::wire::put_uvarint(&mut array, u64::MAX);
-        assert_eq!(inspect(&array, 7), Err(Refusal::BadUpdate));
-        // Nested arrays.
-        let mut nested = vec![1, 1, 7, 0, 8, 1, 1, b'n', 1];
-        nested.extend([117, 1].repeat(1_000));
-        nested.extend_from_slice(&[126, 0]);
-        assert_eq!(inspect(&nested, 7), Err(Refusal::BadUpdate));
-    }
-
-    #[test]
-    fn y4_lengths_that_would_overflow_are_refused() {
-        for content in [0u8, 1] {
-            for first in [1u64, 5] {
-                let mut bytes = vec![1, 2, 7, 0];
-                for len in [first, u64::MAX - 2] {
-                    bytes.push(content);
-                    if content == 1 {
-                        bytes.extend_from_slice(&[1, 1, b'n']);
-                    }
-                    put_uvarint(&mut bytes, len);
-                }
-                bytes.push(0);
-                assert_eq!(inspect(&bytes, 7), Err(Refusal::BadUpdate));
-            }
-        }
-    }
-
-    #[test]
-    fn y5_content_that_yjs_13_cannot_read_is_refused() {
-        for content in [9u8, 10, 11, 12, 31] {
-            assert_eq!(inspect(&[1, 1, 7, 0, content, 1, 1, b'n', 1, 1, 0], 7), Err(Refusal::BadUpdate));
-        }
-    }
-
-    #[test]
-    fn y7_a_split_update_means_the_same() {
-        let doc = doc(7);
-        let text = doc.get_or_insert_text("notes");
-        let mut updates = Vec::new();
-        for round in 0..40 {
-            let mut txn = doc.transact_mut();
-            text.insert(&mut txn, round, "abc");
-            text.remove_range(&mut txn, round + 1, 1);
-            updates.push(txn.encode_update_v1());
-        }
-        let whole = yrs::merge_updates_v1(&updates).unwrap();
-        let pieces = split(&whole, 7, 100);
-        assert!(pieces.len() > 3 && pieces.iter().all(|piece| piece.len() <= 100));
-        let copy = self::doc(8);
-        for piece in &pieces {
-            inspect(piece, 7).unwrap();
-            copy.transact_mut().apply_update(yrs::Update::decode_v1(piece).unwrap()).unwrap();
-        }
-        let copied = copy.get_or_insert_text("notes").get_string(&copy.transact());
-        assert_eq!(copied, text.get_string(&doc.transact()));
-    }
-
-    #[test]
-    fn y12_marks_and_embeds_must_be_json() {
-        for (json, good) in [("true", true), ("{\"a\":1}", true), ("tru", false), ("", false), ("[1", false)] {
-            let embed = [&[1, 1, 7, 0, 5, 1, 1, b'n', json.len() as u8], json.as_bytes(), &[0]].concat();
-            assert_eq!(inspect(&embed, 7).is_ok(), good, "{json}");
-            let mark = [&[1, 1, 7, 0, 6, 1, 1, b'n', 1, b'b', json.len() as u8], json.as_bytes(), &[0]].concat();
-            assert_eq!(inspect(&mark, 7).is_ok(), good, "{json}");
-        }
-        let nested = "[".repeat(10_000);
-        let mut bomb = vec![1, 1, 7, 0, 5, 1, 1, b'n'];
-        put_uvarint(&mut bomb, nested.len() as u64);
-        bomb.extend_from_slice(nested.as_bytes());
-        bomb.push(0);
-        assert_eq!(inspect(&bomb, 7), Err(Refusal::BadUpdate));
-    }
-
-    #[test]
-    fn y6_unsorted_or_overlapping_delete_ranges_are_refused() {
-        assert!(inspect(&[0, 1, 7, 2, 0, 2, 2, 2], 7).is_ok());
-        assert_eq!(inspect(&[0, 1, 7, 2, 2, 2, 0, 2], 7), Err(Refusal::BadUpdate));
-        assert_eq!(inspect(&[0, 1, 7, 2, 0, 2, 1, 2], 7), Err(Refusal::BadUpdate));
-    }
-}
+mod tests;
