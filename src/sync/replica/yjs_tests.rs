@@ -390,7 +390,7 @@ fn y16_keys_that_mean_something_to_javascript_are_void() {
             [&[6, 1, 1, b'n'][..], &name, &[1, b'1']].concat(),
         ] {
             let mut author = client(1);
-            let payload = update(&author, &[item.clone()]);
+            let payload = update(&author, std::slice::from_ref(&item));
             assert_eq!(judged(hostile(&mut author, &payload)), wanted, "{key} {item:?}");
         }
     }
@@ -445,4 +445,134 @@ fn t5_shared_types_of_other_applications_are_read_as_json() {
         format!("{list:?}"),
         r#"[String("zeroth"), String("first"), Array([Number(1.0), Number(2.0), Object({"deep": String("value")})])]"#
     );
+}
+
+/// Mutates updates of another Yjs application, with every kind of content, and signs them: whatever passes must apply,
+/// look alike to all, and leave a document that can be edited. `PEERSYNC_FUZZ=100000` goes on for longer.
+#[test]
+fn y12_mutated_updates_of_every_kind_leave_documents_that_can_be_edited() {
+    let rounds = std::env::var("PEERSYNC_FUZZ").ok().and_then(|value| value.parse().ok()).unwrap_or(600u64);
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let mut passed = 0;
+    let (mut victim, mut witness, mut number) = (client(200), client(201), 0);
+    for round in 0..rounds {
+        if round % 25 == 0 {
+            (victim, witness) = (client(200), client(201));
+            number = 0;
+            seed_documents(&mut victim);
+            victim.commit(WALL);
+        }
+        number += 1;
+        let policy = Policy { backend: false, documents: true };
+        let signer = Box::new(Ed25519::from_seed([7; 32]));
+        let mut author = Replica::new(RoomId::open("test"), policy, WriterId(1_000 + number), signer);
+        let ops: Vec<Op> = (0..victim.log.len()).filter_map(|at| victim.log.at(at).cloned()).collect();
+        for op in &ops {
+            author.receive(op.clone(), WALL, false);
+        }
+        let mut payload = foreign_update(&author, &mut rng);
+        for _ in 0..rng.next_u64() % 3 {
+            let at = (rng.next_u64() % payload.len() as u64) as usize;
+            match rng.next_u64() % 4 {
+                0 => payload[at] ^= 1 << (rng.next_u64() % 8),
+                1 => payload[at] = rng.next_u64() as u8 % 16,
+                2 => payload.insert(at, rng.next_u64() as u8),
+                _ => drop(payload.remove(at)),
+            }
+            if payload.is_empty() {
+                payload.push(0);
+            }
+        }
+        let op = hostile(&mut author, &payload);
+        if let Outcome::Delivered(made) = victim.receive(op, WALL, false) {
+            passed += usize::from(made[0].void.is_none());
+        }
+        assert_eq!(victim.apply_failures(), 0, "round {round}");
+        for name in ["n", "m", "l", "x"] {
+            victim.begin_edit(Timestamp(round * 1_000));
+            let len = victim.text_len(name);
+            let _ = victim.insert(name, len / 2, "\u{1f600}", None);
+            let _ = victim.delete(name, len / 3, 2.min(len - len / 3));
+            let _ = victim.format(name, 0, len, &Attributes::from([("b".into(), Value::Bool(true))]));
+            let items = victim.list_len(name);
+            let _ = victim.list_insert(name, items / 2, &[Value::Null, Value::Bool(true)]);
+            let _ = victim.list_delete(name, items / 3, 2.min(items - items / 3));
+            let _ = victim.map_set(name, "k", &Value::Null);
+            let _ = (victim.cursor(name, len / 2, true), victim.authors(name), victim.map(name), victim.list(name));
+        }
+        if round % 3 == 0 {
+            victim.undo(WALL).unwrap();
+            victim.undo(WALL).unwrap();
+            victim.redo(WALL).unwrap();
+        }
+        victim.commit(WALL);
+        while victim.next_change().is_some() {}
+        if round % 5 == 0 {
+            let ops: Vec<Op> = (0..victim.log.len()).filter_map(|at| victim.log.at(at).cloned()).collect();
+            for op in ops {
+                witness.receive(op, WALL, false);
+            }
+            assert_eq!(witness.state_hash(), victim.state_hash(), "round {round}");
+            assert!(
+                victim
+                    .log
+                    .entries()
+                    .iter()
+                    .all(|entry| entry.op.header.writer != victim.author.writer || entry.void.is_none())
+            );
+        }
+    }
+    println!("{passed} of {rounds} updates passed inspection");
+    assert!(passed as u64 > rounds / 4);
+}
+
+fn seed_documents(replica: &mut Replica) {
+    replica.insert("n", 0, "text \u{1f600} text", None).unwrap();
+    replica.map_set("m", "k", &Value::Bool(true)).unwrap();
+    replica.list_insert("l", 0, &[Value::Null, Value::Number(1.0), Value::String("two".into())]).unwrap();
+}
+
+/// What another application might do to the documents of `author`.
+fn foreign_update(author: &Replica, rng: &mut ChaCha8Rng) -> Vec<u8> {
+    use yrs::{
+        Any, Array, ArrayPrelim, Map, MapPrelim, ReadTxn, Text, TextPrelim, Transact, XmlElementPrelim, XmlFragment,
+        updates::decoder::Decode,
+    };
+
+    let mut options = yrs::Options::with_client_id(yrs::ClientID::new(author.author.client));
+    options.offset_kind = yrs::OffsetKind::Utf16;
+    let doc = yrs::Doc::with_options(options);
+    let (text, map) = (doc.get_or_insert_text("n"), doc.get_or_insert_map("m"));
+    let (list, other) = (doc.get_or_insert_array("l"), doc.get_or_insert_array("x"));
+    let xml = doc.get_or_insert_xml_fragment("xml");
+    let state = author.yjs_state_v2();
+    doc.transact_mut().apply_update(yrs::Update::decode_v2(&state).unwrap()).unwrap();
+    let mut txn = doc.transact_mut();
+    for _ in 0..=rng.next_u64() % 3 {
+        let has_text = text.len(&txn) > 0 && !author.text("n").is_empty();
+        match rng.next_u64() % 14 {
+            0 => text.insert(&mut txn, 0, "a\u{1f600}b"),
+            1 if has_text => text.format(&mut txn, 0, 1, yrs::types::Attrs::from([("b".into(), true.into())])),
+            2 => drop(text.insert_embed(&mut txn, 0, Any::from(1))),
+            3 => drop(map.insert(&mut txn, "k", MapPrelim::from([("x", 1), ("y", 2)]))),
+            4 => drop(map.insert(&mut txn, "t", TextPrelim::new("nested \u{1f600}"))),
+            5 => drop(map.remove(&mut txn, "k")),
+            6 => drop(list.insert(&mut txn, 0, ArrayPrelim::from([1, 2, 3]))),
+            7 => list.insert_range(&mut txn, 0, [Any::from(1), Any::from("s"), Any::Null, Any::from(0.5)]),
+            8 => drop(list.push_back(&mut txn, vec![1u8, 2, 3])),
+            9 if list.len(&txn) > 0 => list.remove(&mut txn, 0),
+            10 => drop(other.push_back(&mut txn, MapPrelim::from([("deep", 1)]))),
+            11 => drop(xml.push_back(&mut txn, XmlElementPrelim::empty("p"))),
+            12 => {
+                if let Some(yrs::Out::YArray(inner)) = other.get(&txn, 0).or_else(|| list.get(&txn, 0)) {
+                    inner.push_back(&mut txn, ArrayPrelim::from([1]));
+                }
+                if let Some(yrs::Out::YMap(inner)) = map.get(&txn, "k") {
+                    inner.insert(&mut txn, "more", "value");
+                }
+            }
+            _ => drop(other.push_back(&mut txn, Any::from("x"))),
+        }
+    }
+    txn.encode_update_v1()
 }
