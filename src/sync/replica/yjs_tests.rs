@@ -376,7 +376,7 @@ fn y15_a_mark_is_no_value_of_a_key() {
 }
 
 #[test]
-fn y16_keys_that_mean_something_to_javascript_are_void() {
+fn y18_keys_that_mean_something_to_javascript_are_void() {
     for key in ["__proto__", "constructor", "prototype", "harmless"] {
         let wanted = (key != "harmless").then_some(Refusal::BadUpdate);
         let name = [&[key.len() as u8], key.as_bytes()].concat();
