@@ -74,7 +74,9 @@ function parse(args) {
 }
 
 /** `NAME=FOLDER` as properties. */
-const pairs = (list = []) => Object.fromEntries(list.map((pair) => pair.split('=')).map(([name, folder]) => [name, path.resolve(folder)]));
+function pairs(list = []) {
+  return Object.fromEntries(list.map((pair) => pair.split('=')).map(([name, folder]) => [name, path.resolve(folder)]));
+}
 
 /** What we are measured against lives in a folder of its own, pinned; nothing else needs it. */
 async function installRivals() {

@@ -61,9 +61,13 @@ async function fill({ context, site }, targets) {
       const operations = await page.bench('boardOperations', 'board');
       if (system === 'peersync') rooms.operations[room] = operations;
       if (room === 'drawn' && operations < SHAPES * 0.95) throw new Error(`${system}: ${operations} operations for ${SHAPES} shapes`);
-      await pause(300);
-      await page.bench('closeBoard', 'board');
-      await page.forget();
+      // y-websocket does not say when its server has everything: who draws stays until somebody else has seen it.
+      const witness = await openBenchPage(context, 'B', site);
+      await witness.bench('openBoard', 'board', system, { ...target, room: rooms[room] }, SHAPES);
+      for (const each of [page, witness]) {
+        await each.bench('closeBoard', 'board');
+        await each.forget();
+      }
     }
   }
   return rooms;

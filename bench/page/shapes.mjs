@@ -77,7 +77,10 @@ export const board = {
     boards.set(name, { ...session, seen: [] });
     const begun = performance.now();
     await session.join();
-    while (session.size() < count) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (session.size() < count) {
+      if (performance.now() - begun > 30_000) throw new Error(`${system}: ${session.size()} of ${count} shapes after 30 s`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     const took = performance.now() - begun;
     session.watch(({ number }) => boards.get(name).seen.push({ number, at: now() }));
     return { took, size: session.size() };
