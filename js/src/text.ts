@@ -125,7 +125,7 @@ export class SharedText {
   replace(text: string): number {
     checkString('text', text);
     // What another Yjs application wrote must not keep anyone from editing around it.
-    if (!this.toString().includes('\0')) checkText('text', text);
+    if (text.includes('\0') && !this.toString().includes('\0')) checkText('text', text);
     return this.#document.edit((native) => native.textReplace(this.name, text));
   }
 
