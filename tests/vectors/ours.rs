@@ -53,7 +53,7 @@ impl Party {
         }
     }
 
-    /// The vector. `exact`: no payload depends on the order in which a hash map gives its entries.
+    /// The vector. `exact`: no payload depends on the order of a hash map, as several marks at once do.
     fn vector(mut self, what: &str, exact: bool) -> Json {
         self.sync();
         let shown = content(&self.replicas[0]);
@@ -71,6 +71,7 @@ impl Party {
         vector["by"] = json!("peersync");
         vector["room"] = json!(ROOM);
         vector["exact"] = json!(exact);
+        vector["stateV2"] = json!(to_hex(&self.replicas[0].yjs_state_v2()));
         vector["steps"] = steps.collect();
         vector
     }
@@ -195,12 +196,37 @@ fn map() -> Json {
     party.vector("every kind of value that JSON has, overwritten and deleted", true)
 }
 
+fn undo() -> Json {
+    let mut party = Party::new(2);
+    let step = |replica: &mut Replica| replica.checkpoint();
+    party.edit(0, |replica| replica.insert("notes", 0, "Hello 😀 world", None).unwrap());
+    party.edit(0, step);
+    party.edit(0, |replica| replica.format("notes", 0, 5, &marks(json!({ "bold": true }))).unwrap());
+    party.edit(0, step);
+    party.edit(0, |replica| replica.map_set("m", "k", &to_value(&json!({ "two": 2 }))).unwrap());
+    party.edit(0, |replica| replica.list_insert("l", 0, &[Value::Null, Value::Bool(true)]).unwrap());
+    party.edit(0, step);
+    party.edit(0, |replica| replica.delete("notes", 3, 6).unwrap());
+    party.sync();
+    party.edit(1, |replica| replica.insert("notes", 2, "[b]", None).unwrap());
+    party.edit(1, |replica| replica.map_set("m", "other", &Value::Number(1.0)).unwrap());
+    party.sync();
+    for _ in 0..4 {
+        party.edit(0, |replica| assert!(replica.undo(WALL).unwrap()));
+    }
+    party.sync();
+    for _ in 0..3 {
+        party.edit(0, |replica| assert!(replica.redo(WALL).unwrap()));
+    }
+    party.vector("own edits undone and done again, over what another has written since", true)
+}
+
 fn map_many_keys() -> Json {
     let mut party = Party::new(1);
     let value = json!({ "id": 7, "at": { "x": 1.5, "y": -2 }, "points": [[0, 0], [3, 4]], "style": { "color": "#fff", "width": 2 } });
     party.edit(0, |replica| replica.map_set("shapes", "s1", &to_value(&value)).unwrap());
     party.edit(0, |replica| replica.list_insert("list", 0, &[to_value(&value), to_value(&value)]).unwrap());
-    party.vector("objects of several keys in maps and lists", false)
+    party.vector("objects of several keys in maps and lists", true)
 }
 
 fn map_together() -> Json {
@@ -306,6 +332,7 @@ fn all() -> BTreeMap<String, Json> {
         ("map-many-keys", map_many_keys()),
         ("map-together", map_together()),
         ("list", list()),
+        ("undo", undo()),
         ("random", random()),
     ];
     all.map(|(name, vector)| (format!("from-peersync-{name}"), vector)).into()
