@@ -80,31 +80,25 @@ fn copy(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use yrs::{Any, Array, Transact};
 
     use super::*;
 
     #[test]
     fn y7_objects_are_written_in_one_form() {
-        let fields = |letters: &str| letters.chars().map(|letter| (letter.to_string(), Any::from(1))).collect();
-        let nested: std::collections::HashMap<String, Any> = fields("kvgcb");
-        let mut outer: std::collections::HashMap<String, Any> = fields("zyxfa");
-        outer.insert("list".into(), Any::Array([Any::from(nested), Any::from(0.1), Any::from("v")].into()));
         let mut forms = std::collections::BTreeSet::new();
         for _ in 0..20 {
+            // A new map each time: each has its own order.
+            let fields = |letters: &str| letters.chars().map(|letter| (letter.to_string(), Any::from(1))).collect();
+            let nested = Any::Map(Arc::new(fields("kvgcb")));
+            let list = Any::Array([nested, Any::from(0.1), Any::from("v")].into());
+            let outer = "zyxfa".chars().map(|letter| (letter.to_string(), list.clone())).collect();
             let doc = yrs::Doc::with_client_id(7);
             let list = doc.get_or_insert_array("l");
             let mut txn = doc.transact_mut();
-            // A new map each time: each has its own order.
-            list.push_back(
-                &mut txn,
-                Any::from(
-                    outer
-                        .iter()
-                        .map(|(key, value)| (key.clone(), value.clone()))
-                        .collect::<std::collections::HashMap<_, _>>(),
-                ),
-            );
+            list.push_back(&mut txn, Any::Map(Arc::new(outer)));
             let update = txn.encode_update_v1();
             let sorted = canonical(&update, 7).into_owned();
             assert_eq!(sorted.len(), update.len());
