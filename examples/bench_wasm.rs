@@ -121,6 +121,12 @@ impl BenchReplica {
         bytes.len()
     }
 
+    /// The whole document (v2), as it is exported.
+    #[wasm_bindgen(js_name = stateV2)]
+    pub fn state_v2(&self) -> Vec<u8> {
+        self.0.yjs_state_v2()
+    }
+
     /// Bytes of the log, roughly.
     #[wasm_bindgen(js_name = logBytes)]
     pub fn log_bytes(&self) -> usize {
