@@ -42,7 +42,7 @@ pub(crate) enum Effect {
 /// What an effective payload is.
 enum Judged {
     Nothing,
-    Update(UpdateSummary),
+    Update(Box<UpdateSummary>),
     Patch,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn judge(log: &Log, op: &Op) -> Verdict {
         return Verdict { void: Some(Refusal::ClockAhead), ..kept };
     };
     let judged = match header.kind {
-        Kind::YJS => judge_update(log, header, payload).map(Judged::Update),
+        Kind::YJS => judge_update(log, header, payload).map(|summary| Judged::Update(Box::new(summary))),
         Kind::RECORDS => records::decode(payload).map(|_| Judged::Patch),
         Kind::REISSUE => judge_reissue(log, header, payload),
         _ => return kept,
@@ -66,7 +66,7 @@ pub(crate) fn judge(log: &Log, op: &Op) -> Verdict {
         Ok(Judged::Patch) => Verdict { effect: Effect::Records, ..kept },
         Ok(Judged::Update(summary)) => {
             let clock = summary.structs.map_or(before, |(_, _, end)| end);
-            Verdict { void: None, clock, update: Some(summary), effect: Effect::Documents }
+            Verdict { void: None, clock, update: Some(*summary), effect: Effect::Documents }
         }
     }
 }
@@ -151,5 +151,5 @@ fn judge_reissue(log: &Log, header: &Header, payload: &[u8]) -> Result<Judged, R
     if original.void.is_none() || end.is_some_and(|end| end <= before) {
         return Ok(Judged::Nothing);
     }
-    judge_update(log, header, inner).map(Judged::Update)
+    judge_update(log, header, inner).map(|summary| Judged::Update(Box::new(summary)))
 }

@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn w2_values_nest_and_count_within_limits() {
-        let nested = |depth: usize| [vec![ARRAY, 1].repeat(depth), vec![NULL]].concat();
+        let nested = |depth: usize| [[ARRAY, 1].repeat(depth), vec![NULL]].concat();
         assert!(decoded(&nested(MAX_VALUE_DEPTH)).is_ok());
         assert!(decoded(&nested(MAX_VALUE_DEPTH + 1)).is_err());
         assert!(decoded(&nested(60_000)).is_err());

@@ -1,3 +1,5 @@
+//! Records, one rule a test: any order, the clock, deletions, positions, bad edits.
+
 use proptest::prelude::*;
 
 use super::*;

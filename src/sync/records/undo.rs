@@ -47,6 +47,9 @@ impl RecordsUndo {
     }
 }
 
+/// A cell before: its write, and its value.
+type Before = (Stamp, Option<Packed>);
+
 /// One record before a group of edits.
 #[derive(Clone, Debug, Default)]
 struct RecordUndo {
@@ -54,7 +57,7 @@ struct RecordUndo {
     created: Option<(Stamp, Option<Stamp>)>,
     deleted: Option<Deleted>,
     /// By field: this write, and what was there before.
-    cells: BTreeMap<String, (Stamp, Option<(Stamp, Option<Packed>)>)>,
+    cells: BTreeMap<String, (Stamp, Option<Before>)>,
     position: Option<(Stamp, Option<(Stamp, Position)>)>,
 }
 
@@ -73,9 +76,8 @@ impl RecordUndo {
             .deleted
             .as_ref()
             .map_or(0, |deleted| deleted.fields.iter().map(|(name, (_, value))| name.len() + 80 + value.len()).sum());
-        let value = |before: &Option<(Stamp, Option<Packed>)>| {
-            before.as_ref().and_then(|(_, value)| value.as_ref()).map_or(0, Packed::len)
-        };
+        let value =
+            |before: &Option<Before>| before.as_ref().and_then(|(_, value)| value.as_ref()).map_or(0, Packed::len);
         let cells = self.cells.iter().map(|(name, (_, before))| name.len() + 128 + value(before));
         320 + fields + cells.sum::<usize>()
     }
@@ -199,7 +201,7 @@ impl Deleted {
 
     /// Deleted and created again by the same group; or by somebody else, whose record it is now.
     fn restore(&self, record: &Record) -> Vec<(Write, Option<Stamp>)> {
-        if !record.created.is_some_and(|stamp| stamp.writer == self.stamp.writer) {
+        if record.created.is_none_or(|stamp| stamp.writer != self.stamp.writer) {
             return Vec::new();
         }
         let now = record.packed();
