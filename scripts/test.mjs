@@ -19,9 +19,9 @@ const MINUTE = 60_000;
 // before them, all suites take at most 45 minutes on two cores. PEERSYNC_PATIENCE=3 triples the minutes for a slow or
 // busy machine.
 const SUITES = {
-  node: { minutes: 1, needs: ['tools', 'wasm', 'wrapper'] },
+  node: { minutes: 2, needs: ['tools', 'wasm', 'wrapper'] },
   lint: { minutes: 12, needs: ['tools', 'wasm'] },
-  rust: { minutes: 8, needs: ['tools', 'rust tests'] },
+  rust: { minutes: 10, needs: ['tools', 'rust tests'] },
   wasm: { minutes: 4, needs: ['tools', 'wasm-pack', 'chromedriver', 'wasm tests'] },
   browser: { minutes: 8, needs: ['tools', 'chrome', 'wasm', 'wrapper', 'pages', 'server'] },
   size: { minutes: 1, needs: ['tools', 'wasm', 'wrapper'] },
