@@ -266,17 +266,34 @@ fn l6_every_bad_edit_is_named_and_planned_nothing() {
     assert!(records.plan_delete(COLLECTION, "b", DeletePolicy::DeleteWins).is_err());
 }
 
+/// Bytes that a record's state takes in memory, its place in the order included.
+fn bytes_of(id: &str, record: &Record) -> usize {
+    let cell = |(name, cell): (&String, &Cell)| {
+        size_of::<(String, Cell)>() + name.len() + cell.value.as_ref().map_or(0, Packed::len)
+    };
+    let position = record.position.as_ref().map_or(0, |(_, position)| position.len());
+    let order = size_of::<(Position, String)>() + position + id.len();
+    size_of::<(String, Record)>() + id.len() + position + record.cells.iter().map(cell).sum::<usize>() + order
+}
+
 #[test]
 fn l7_ten_thousand_moves_of_one_record_leave_little() {
     let (mut records, mut stamp) = (Records::default(), 0);
-    let planned = upsert(&records, "a");
-    plan(&mut records, &mut stamp, planned);
+    let point =
+        |x: f64| Value::Object([("x".to_owned(), Value::Number(x)), ("y".to_owned(), Value::Number(-x))].into());
     for at in 0..10_000 {
-        let fields = BTreeMap::from([("x".to_owned(), Some(Value::Number(f64::from(at) + 0.5)))]);
-        let planned = records.plan_set(COLLECTION, "a", &fields, RecordWrite::Update, WriterId(7));
+        let x = f64::from(at) + 0.5;
+        let mut fields = BTreeMap::from([("points".to_owned(), Some(Value::Array(vec![point(x), point(x + 40.0)])))]);
+        if at == 0 {
+            fields.insert("type".into(), Some(Value::String("rectangle".into())));
+            fields.insert("color".into(), Some(Value::String("#1d2126".into())));
+            fields.insert("stroke_width".into(), Some(Value::Number(2.0)));
+        }
+        let planned = records.plan_set(COLLECTION, "shape", &fields, RecordWrite::Upsert, WriterId(7));
         plan(&mut records, &mut stamp, planned);
     }
-    let record = &records.collections[COLLECTION].records["a"];
-    assert_eq!((record.cells.len(), records.collections[COLLECTION].order.len()), (1, 1));
-    assert_eq!(number(&records, "a", "x"), Some(9_999.5));
+    let record = &records.collections[COLLECTION].records["shape"];
+    assert_eq!((record.cells.len(), records.collections[COLLECTION].order.len()), (4, 1));
+    let bytes = bytes_of("shape", record);
+    assert!(bytes <= 1_024, "{bytes}");
 }
