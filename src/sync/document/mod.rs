@@ -112,6 +112,11 @@ impl Documents {
         result
     }
 
+    /// Whether anybody asks what updates change: to find that out takes a walk over the text for each.
+    pub(crate) fn listen(&mut self, listens: bool) {
+        self.sight.lock().quiet = !listens;
+    }
+
     /// What changed since the last call, in order; what changed at once by name.
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         let Seen { changes, .. } = &mut *self.sight.lock();

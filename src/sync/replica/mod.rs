@@ -232,10 +232,21 @@ impl Replica {
             return Ok(());
         }
         match self.missing(&op) {
-            Ok(None) => drop(self.place(op, hash, None)),
+            Ok(None) => {
+                // Nobody is shown how a room came to be what it is when it opens.
+                self.listen(false);
+                self.place(op, hash, None);
+                self.listen(true);
+            }
             _ => return Err(Refusal::OutOfOrder),
         }
         Ok(())
+    }
+
+    fn listen(&mut self, listens: bool) {
+        if let Some(documents) = &mut self.documents {
+            documents.listen(listens);
+        }
     }
 
     /// What to store for a delivered operation; empty if there is none of that name.

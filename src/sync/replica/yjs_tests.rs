@@ -535,7 +535,7 @@ fn seed_documents(replica: &mut Replica) {
 /// What another application might do to the documents of `author`.
 fn foreign_update(author: &Replica, rng: &mut ChaCha8Rng) -> Vec<u8> {
     use yrs::{
-        Any, Array, ArrayPrelim, Map, MapPrelim, ReadTxn, Text, TextPrelim, Transact, XmlElementPrelim, XmlFragment,
+        Any, Array, ArrayPrelim, Map, MapPrelim, Text, TextPrelim, Transact, XmlElementPrelim, XmlFragment,
         updates::decoder::Decode,
     };
 
