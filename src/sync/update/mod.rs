@@ -5,6 +5,7 @@
 //! counts, clock advance, nesting, content that Yjs 13 cannot read.
 
 mod canonical;
+mod join;
 mod split;
 mod survey;
 

@@ -1,12 +1,14 @@
 //! Cutting own updates to the size of payloads (SPEC Y7).
 
-use super::{Inspector, canonical::canonical};
+use super::{Inspector, canonical::canonical, join::joined};
 use crate::wire::put_uvarint;
 
 /// Cuts an update of the writer's own into consecutive ones of at most `max` bytes each (a single struct larger than
 /// that stays whole; local edits are chunked so that none is). The delete set travels last.
 pub(crate) fn split(bytes: &[u8], client: u64, max: usize) -> Vec<Vec<u8>> {
     let bytes = &canonical(bytes, client);
+    let short = joined(bytes, client);
+    let bytes = short.as_deref().unwrap_or(bytes);
     if bytes.len() <= max {
         return vec![bytes.to_vec()];
     }
@@ -61,7 +63,7 @@ fn split_delete_set(ranges: &[(u64, u64, u64)], max: usize) -> Vec<Vec<u8>> {
 
 impl Inspector<'_> {
     /// Notes where each struct starts (offset, clock) and, last, where they end; answers the delete ranges.
-    fn walk(&mut self, cuts: &mut Vec<(usize, u64)>) -> Option<Vec<(u64, u64, u64)>> {
+    pub(super) fn walk(&mut self, cuts: &mut Vec<(usize, u64)>) -> Option<Vec<(u64, u64, u64)>> {
         if self.number().ok()? == 1 {
             let count = self.number().ok()?;
             self.client_id().ok()?;
