@@ -55,6 +55,8 @@ pub(crate) struct Documents {
     lows: BTreeSet<Id>,
     /// Whether anything was ever marked. If not, changes can be told without asking yrs.
     marked: bool,
+    /// Whether another application has stored bytes as items of their own.
+    binaries: bool,
     typing: Option<Typing>,
     /// The text that is being edited, by name.
     lines: Option<(String, Lines)>,
@@ -88,6 +90,7 @@ impl Documents {
             sight: Sight::default(),
             lows: BTreeSet::new(),
             marked: false,
+            binaries: false,
             typing: None,
             lines: None,
             undo: DocumentsUndo::default(),
@@ -103,6 +106,7 @@ impl Documents {
         let client = summary.structs.map_or(self.client, |(client, ..)| client);
         self.lows.extend(summary.low_surrogates.iter().map(|clock| (client, *clock as u32)));
         self.marked |= summary.items.iter().any(|item| item.mark);
+        self.binaries |= summary.holds.binaries;
         (self.typing, self.lines) = (None, None);
         self.sight.lock().holds = summary.holds;
         let update = Update::decode_v1(payload).map_err(|error| error.to_string());

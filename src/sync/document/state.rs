@@ -8,13 +8,22 @@ use yrs::{
 use super::{Documents, views};
 use crate::{
     base::Ordered,
-    sync::update::{RootKind, survey},
+    sync::update::{RootKind, survey, without_binaries},
 };
 
 impl Documents {
     /// Everything, with what was deleted as runs of ids.
     pub(crate) fn encode_state_v2(&self) -> Vec<u8> {
-        self.doc.transact().encode_state_as_update_v2(&StateVector::default())
+        let txn = self.doc.transact();
+        if self.binaries {
+            // yrs writes binary items in a way that nobody can read.
+            let state = txn.encode_state_as_update_v1(&StateVector::default());
+            let update = without_binaries(&state).and_then(|state| Update::decode_v1(&state).ok());
+            if let Some(update) = update {
+                return update.encode_v2();
+            }
+        }
+        txn.encode_state_as_update_v2(&StateVector::default())
     }
 
     /// The documents of which this is the state, for own edits under `client`. Only for bytes that this node, or one
@@ -30,7 +39,7 @@ impl Documents {
         for (name, kind) in &survey.roots {
             documents.open(name, *kind);
         }
-        documents.marked = survey.marked;
+        (documents.marked, documents.binaries) = (survey.marked, survey.binaries);
         documents.lows = survey.low_surrogates.into_iter().map(|(client, clock)| (client, clock as u32)).into_set();
         documents.sight.lock().quiet = true;
         documents.doc.transact_mut().apply_update(update).map_err(|error| error.to_string())?;

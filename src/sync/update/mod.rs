@@ -16,7 +16,7 @@ use std::{
 };
 
 pub(crate) use split::split;
-pub(crate) use survey::survey;
+pub(crate) use survey::{survey, without_binaries};
 
 use super::places::Places;
 use crate::{
@@ -29,6 +29,8 @@ use crate::{
 
 const MAX_CLIENT_ID: u64 = 1 << 53;
 const MAX_ANY_DEPTH: usize = 32;
+/// Tag of an item that is bytes.
+const BINARY: u8 = 3;
 
 /// What an update does, as far as admission must know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,6 +89,8 @@ pub(crate) struct Holds {
     pub(crate) text: bool,
     /// Values.
     pub(crate) values: bool,
+    /// Bytes as items of their own.
+    pub(crate) binaries: bool,
 }
 
 /// Where an item hangs.
@@ -132,6 +136,8 @@ struct Inspector<'a> {
     max_bytes: usize,
     /// Bytes there were to read.
     total: usize,
+    /// Where the content of the last item begins.
+    content_at: usize,
     /// Where values of lists and maps are.
     values: Vec<Range<usize>>,
     /// Runs of deleted items that name a root, or stand beside such, by first clock: end, and the root's name. What
@@ -150,6 +156,7 @@ impl<'a> Inspector<'a> {
             max_elements: MAX_UPDATE_ELEMENTS,
             max_bytes: MAX_PAYLOAD_BYTES,
             total: bytes.len(),
+            content_at: 0,
             values: Vec::new(),
             gone,
             summary,
@@ -243,6 +250,8 @@ impl<'a> Inspector<'a> {
             3 | 8 => self.summary.holds.values = true,
             _ => {}
         }
+        self.summary.holds.binaries |= content == BINARY;
+        self.content_at = self.offset();
         let first = self.reader.peek();
         let len = self.content(content, clock)?;
         // A length is checked by the caller before clocks move on.
