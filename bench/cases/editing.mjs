@@ -86,6 +86,10 @@ async function oneRound(folder, { trace, updates, records, typed }) {
   const theirs = new Y.Doc();
   note('apply/yjs', timed(() => updates.forEach((update) => Y.applyUpdate(theirs, update))));
   note('memory/yjs', heap() - empty);
+  const observed = new Y.Doc();
+  let told = 0;
+  observed.getText('notes').observe(({ delta }) => (told += delta.length));
+  note('told/yjs', timed(() => updates.forEach((update) => Y.applyUpdate(observed, update))));
   expect(theirs.getText('notes').toString());
   const theirState = Y.encodeStateAsUpdateV2(theirs);
   note('load/yjs', timed(() => Y.applyUpdateV2(new Y.Doc(), theirState)));
@@ -103,7 +107,7 @@ async function oneRound(folder, { trace, updates, records, typed }) {
   for (const [kind, signed] of [['unsigned', false], ['all', true]]) {
     const { BenchReplica, bytes } = await engine(folder);
     const reader = new BenchReplica(2, signed);
-    note(`apply/${kind}`, timed(() => records.forEach((record) => reader.receive(record, WALL_MS))));
+    note(`told/${kind}`, timed(() => records.forEach((record) => reader.receive(record, WALL_MS))));
     note(`memory/${kind}`, bytes());
     expect(reader.text());
     for (const [where, place] of Object.entries(places())) {
@@ -112,7 +116,7 @@ async function oneRound(folder, { trace, updates, records, typed }) {
       reader.commit(WALL_MS);
     }
     const restored = new BenchReplica(3, signed);
-    note(`load/${kind}`, timed(() => records.forEach((record) => restored.restore(record))));
+    note(`log/${kind}`, timed(() => records.forEach((record) => restored.restore(record))));
     expect(restored.text());
   }
   let made = 0;
@@ -124,7 +128,7 @@ async function oneRound(folder, { trace, updates, records, typed }) {
   for (const [where, place] of Object.entries(places())) {
     note(`${where}/crdt`, each(typed, () => place(document.length()), (at) => document.edit(at, 0, 'x')));
   }
-  if (made === 0) throw new Error('Yjs made no update');
+  if (made === 0 || told === 0) throw new Error('Yjs made no update, or told nothing');
   return figures;
 }
 
@@ -178,9 +182,10 @@ function rowsOf(build, measured, { v2, v1, updates }, several) {
   const times = (ours, theirs) => `${(ours / theirs).toFixed(2)}`;
   const verdict = (ratio, most) => [`≤ ${most} × yjs`, ratio <= most ? 'yes' : 'no'];
   const duration = (what, label, most) => {
-    const [yjs, crdt, unsigned, all] = ['yjs', 'crdt', 'unsigned', 'all'].map((kind) => figure(what, kind));
-    const ratio = median(crdt) / median(yjs);
-    return [name(label), spread(yjs), spread(crdt), ratio.toFixed(2), spread(unsigned), spread(all), times(median(all), median(yjs)), ...verdict(ratio, most)];
+    const cell = (kind) => (figure(what, kind) ? spread(figure(what, kind)) : '');
+    const ratio = (kind) => (figure(what, kind) && figure(what, 'yjs') ? median(figure(what, kind)) / median(figure(what, 'yjs')) : undefined);
+    return [name(label), cell('yjs'), cell('crdt'), ratio('crdt')?.toFixed(2) ?? '', cell('unsigned'), cell('all'),
+      ratio('all')?.toFixed(2) ?? '', ...(most ? verdict(ratio('crdt'), most) : ['', ''])];
   };
   const typing = (what, label, most) => {
     const of = (kind, part) => median(figure(what, kind).map((one) => one[part]));
@@ -191,12 +196,14 @@ function rowsOf(build, measured, { v2, v1, updates }, several) {
   };
   const size = (label, { yjs, crdt, all }, most) => {
     const digits = (number) => (number ? number.toLocaleString('en-US') : '');
-    return [name(label), digits(yjs), digits(crdt), times(crdt, yjs), '', digits(all), all ? times(all, yjs) : '', ...(most ? verdict(crdt / yjs, most) : ['', ''])];
+    return [name(label), digits(yjs), digits(crdt), (crdt / yjs).toFixed(4), '', digits(all), all ? times(all, yjs) : '', ...(most ? verdict(crdt / yjs, most) : ['', ''])];
   };
   const memory = (kind) => (median(figure('memory', kind)) / 2 ** 20).toFixed(1);
   return [
     duration('apply', 'apply all, ms', 1),
-    duration('load', 'load: from state v2 (CRDT), from the log (ours), ms', 1),
+    duration('told', 'apply all, and tell of each change as a delta, ms'),
+    duration('load', 'load from state v2, ms', 1),
+    duration('log', 'load from the log of operations, ms'),
     size('state v2, bytes', v2, 1),
     size('state v1, bytes', v1),
     size('the updates, bytes', updates),
