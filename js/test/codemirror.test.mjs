@@ -49,7 +49,8 @@ class FakeText {
   }
 
   insert(index, text) {
-    if (this.refuse) throw new Error('refused');
+    if (this.refuse === true || this.refuse === text) throw new Error('refused');
+    assert.ok(!text.includes('\0'), 'text with NUL');
     this.calls.push(['insert', index, text]);
     this.change('local', index, 0, text);
     return 1;
@@ -139,7 +140,7 @@ test('typing goes through call by call, and its own events ask for nothing', () 
   const { text, link, edit } = bound('aaaa');
   assert.ok(edit(2, 2, 'a'));
   assert.ok(edit(1, 3, '😀'));
-  assert.deepEqual(text.calls, [['insert', 2, 'a'], ['delete', 1, 2], ['insert', 1, '😀']]);
+  assert.deepEqual(text.calls, [['insert', 2, 'a'], ['insert', 1, '😀'], ['delete', 3, 2]]);
   assert.equal(text.deliver(link), false);
 });
 
@@ -200,6 +201,36 @@ test('an edit that is refused is taken back', () => {
   editor.text.deliver(editor.link);
   editor.pull();
   assert.equal(editor.doc.toString(), editor.text.content);
+});
+
+test('an insertion that is refused leaves what it was to replace, in every place of the change', () => {
+  const editor = bound('one two three four');
+  const changes = ChangeSet.of([
+    { from: 0, to: 3, insert: '1' },
+    { from: 8, to: 13, insert: 'refuse me' },
+    { from: 14, to: 18, insert: '4' },
+  ], editor.doc.length, '\n');
+  const before = editor.doc;
+  editor.doc = changes.apply(before);
+  editor.text.refuse = 'refuse me';
+  assert.throws(() => editor.link.push(changes, before), /refused/);
+  assert.equal(editor.text.content, 'one two three four');
+  editor.text.deliver(editor.link);
+  editor.pull();
+  assert.equal(editor.doc.toString(), 'one two three four');
+  editor.text.refuse = false;
+  editor.doc = changes.apply(before);
+  assert.ok(editor.link.push(changes, before));
+  assert.equal(editor.text.content, '1 two refuse me 4');
+  assert.equal(editor.text.deliver(editor.link), false);
+});
+
+test('NUL that is pasted over a selection is written as what everyone will read', () => {
+  const editor = bound('keep gone keep');
+  assert.equal(editor.edit(5, 9, 'a\0b'), false);
+  assert.equal(editor.text.content, 'keep a\ufffdb keep');
+  editor.pull();
+  assert.equal(editor.doc.toString(), 'keep a\ufffdb keep');
 });
 
 test('half a character is written as what everyone will read', () => {

@@ -63,7 +63,7 @@ export class TextLink {
 
   /**
    * Brings an edit of the editor into the text. `before`: the document that `changes` was made in. `false`: the text is
-   * not what the editor shows, which has to `pull`. Throws what the text throws; what was done until then stays done,
+   * not what the editor shows, which has to `pull`. Throws what the text throws; then nothing that was there is gone,
    * and `pull` tells how the editor gets back to it.
    */
   push(changes: ChangeSet, before: Text): boolean {
@@ -71,20 +71,12 @@ export class TextLink {
     this.#ahead = ahead?.map(changes, true);
     const there = ahead ? changes.map(ahead) : changes;
     const base = ahead ? ahead.apply(before) : before;
-    let whole = true;
-    for (const { index, remove, insert } of ownSplices(there, base)) {
-      if (remove > 0) {
-        this.#await({ index, remove, insert: '' });
-        this.#text.delete(index, remove);
-      }
-      // Half a character cannot be written as UTF-8: what everybody else would get is what the editor shall show.
-      const written = insert.replace(/\p{Surrogate}/gu, '\ufffd');
-      whole &&= written === insert;
-      if (insert !== '') {
-        this.#await({ index, remove: 0, insert: written });
-        this.#text.insert(index, written);
-      }
-    }
+    const own = ownSplices(there, base);
+    const splices = own.map((splice) => ({ ...splice, insert: writable(splice.insert) }));
+    // Everything that may be refused comes first: what was selected goes only once what takes its place is there.
+    this.#insert(splices);
+    this.#remove(splices);
+    const whole = splices.every(({ insert }, at) => insert === own[at]?.insert);
     return whole && !ahead;
   }
 
@@ -104,6 +96,37 @@ export class TextLink {
       return undefined;
     }
     return { changes, local: events.length > 0 && events.every(({ origin }) => origin === 'local') };
+  }
+
+  /** All or none of it; `splices` last first. */
+  #insert(splices: readonly Splice[]): void {
+    const done: Splice[] = [];
+    try {
+      for (const { index, insert } of splices) {
+        if (insert === '') continue;
+        this.#text.insert(index, insert);
+        this.#await({ index, remove: 0, insert });
+        done.unshift({ index, remove: insert.length, insert: '' });
+      }
+    } catch (error) {
+      // Should that fail as well, some of what was typed is there, and nothing is lost.
+      for (const splice of done) this.#cut(splice);
+      throw error;
+    }
+  }
+
+  /** What is to go, each now behind what has been inserted in its place. */
+  #remove(splices: readonly Splice[]): void {
+    let inserted = splices.reduce((sum, { insert }) => sum + insert.length, 0);
+    for (const { index, remove, insert } of splices) {
+      if (remove > 0) this.#cut({ index: index + inserted, remove, insert: '' });
+      inserted -= insert.length;
+    }
+  }
+
+  #cut(splice: Splice): void {
+    this.#text.delete(splice.index, splice.remove);
+    this.#await(splice);
   }
 
   /** By events if they explain the difference, so that positions between two changes stay; else by comparing. */
@@ -141,4 +164,12 @@ export class TextLink {
     this.#awaited.splice(0, found + 1);
     return true;
   }
+}
+
+/**
+ * What everybody will read, which the editor shall show too: neither half a character, which cannot be written as UTF-8,
+ * nor NUL, which texts do not take. As long as before.
+ */
+function writable(text: string): string {
+  return text.replace(/[\p{Surrogate}\0]/gu, '\ufffd');
 }

@@ -39,7 +39,7 @@ async function openBound(context, initial, options = {}) {
         queueMicrotask(() => listeners.text.forEach((listener) => listener({ origin, delta, author: 'x', id: '1' })));
       },
       insert(index, inserted) {
-        if (text.refuse) throw new Error('refused');
+        if (text.refuse || inserted.includes('\0')) throw new Error('refused');
         text.calls.push(['insert', index, inserted]);
         text.change('local', index, 0, inserted);
       },
@@ -217,6 +217,26 @@ test('codemirror: an edit that is refused is taken back, and told', async (conte
   await page.evaluate(() => (window.bound.text.refuse = true));
   await page.keyboard.type('x');
   await eventually(5_000, 'the text is shown again', async () => (await shown(page)) === 'kept');
+  assert.deepEqual(await page.evaluate(() => window.bound.errors), ['refused']);
+});
+
+test('codemirror: a paste with NUL over a selection replaces it, and one that is refused leaves it', async (context) => {
+  const page = await openBound(context, 'keep gone keep');
+  const paste = (text) => page.evaluate((text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', text);
+    const paste = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true });
+    document.querySelector('.cm-content').dispatchEvent(paste);
+  }, text);
+  await select(page, 5, 9);
+  await paste('a\0b');
+  await eventually(5_000, 'NUL is replaced', async () => (await shown(page)) === 'keep a\ufffdb keep');
+  assert.equal(await content(page), 'keep a\ufffdb keep');
+  await page.evaluate(() => (window.bound.text.refuse = true));
+  await select(page, 0, 4);
+  await paste('x');
+  await eventually(5_000, 'the selection is shown again', async () => (await shown(page)) === 'keep a\ufffdb keep');
+  assert.equal(await content(page), 'keep a\ufffdb keep');
   assert.deepEqual(await page.evaluate(() => window.bound.errors), ['refused']);
 });
 
