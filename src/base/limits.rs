@@ -124,6 +124,9 @@ pub const MAX_UNDO_REDIRECTS: usize = 8_192;
 pub const MAX_STANDINGS: usize = 16_384;
 /// Bytes of records kept for undo, roughly; and for redo. More: the oldest groups are forgotten.
 pub const MAX_UNDO_BYTES: usize = 4 << 20;
+/// Bytes of the newest undo step, which is kept even if it is larger than [`MAX_UNDO_BYTES`]: a whole board that was
+/// cleared should come back. More: the step is forgotten whole.
+pub const MAX_UNDO_STEP_BYTES: usize = 32 << 20;
 
 // ---- sessions ----
 
@@ -158,7 +161,7 @@ pub const DIGEST_INTERVAL_MS: u64 = 15_000;
 pub const WANT_RETRY_MS: u64 = 2_000;
 /// From a link's opening to the peer's hello.
 pub const HELLO_TIMEOUT_MS: u64 = 10_000;
-/// Events that the application has not fetched. Full: text events are folded into one reset per document.
+/// Events of peers' doing that the application has not fetched. Full: further ones are lost, and that is told (`Lagged`).
 pub const MAX_EVENTS: usize = 16_384;
 /// Bytes queued on a link, control frames included, before the peer counts as not reading and is dropped.
 pub const LINK_QUEUE_BYTES: usize = 4 * LINK_WINDOW_BYTES;

@@ -116,6 +116,18 @@ pub enum Event {
     Lagged,
 }
 
+impl Event {
+    /// Whether this node's own calls bring it about, so that their number bounds it. Anything else comes from peers.
+    #[must_use]
+    pub fn is_own_doing(&self) -> bool {
+        match self {
+            Self::Change { origin, .. } => *origin == Origin::Local,
+            Self::Pending(_) | Self::History { .. } | Self::Acked { .. } | Self::Refused { .. } | Self::Synced(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Figures of one room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {

@@ -439,7 +439,7 @@ impl Engine {
     }
 
     fn push_event(&mut self, event: Event) {
-        if self.events.len() < MAX_EVENTS {
+        if self.events.len() < MAX_EVENTS || event.is_own_doing() {
             self.events.push_back(event);
         } else {
             self.lagged = true;

@@ -253,7 +253,7 @@ impl Room {
         }
         if let Some(events) = &mut inner.events {
             // The listener drains everything whenever it runs; if it never does, it is told to read anew.
-            if events.len() < MAX_EVENTS {
+            if events.len() < MAX_EVENTS || event.is_own_doing() {
                 events.push_back(event);
             } else if let Some(last) = events.back_mut() {
                 *last = Event::Lagged;

@@ -48,6 +48,26 @@ fn e3_events_that_nobody_fetches_are_bounded_and_their_loss_is_told_last() {
 }
 
 #[test]
+fn e3_what_the_application_does_itself_is_told_whole() {
+    let mut engine = with_puppet(SERVER, false, false);
+    let edits = MAX_EVENTS as u64 + 500;
+    for edit in 0..edits {
+        engine.insert(Timestamp(edit), "n", 0, "x", None).unwrap();
+    }
+    let events: Vec<Event> = outputs(&mut engine)
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Event(event) => Some(event),
+            _ => None,
+        })
+        .collect();
+    let changes = events.iter().filter(|event| matches!(event, Event::Change { .. })).count();
+    assert_eq!(changes as u64, edits);
+    assert!(!events.contains(&Event::Lagged));
+    assert!(events.contains(&Event::History { can_undo: true, can_redo: false }));
+}
+
+#[test]
 fn j2_a_restored_room_is_what_was_stored() {
     let mut world = World::connected(2);
     world.typed(1, "a");

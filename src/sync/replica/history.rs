@@ -7,7 +7,7 @@ use super::Replica;
 use crate::{
     base::{
         Timestamp, WallTime,
-        limits::{MAX_UNDO_BYTES, MAX_UNDO_GROUPS, UNDO_GROUP_MS},
+        limits::{MAX_UNDO_BYTES, MAX_UNDO_GROUPS, MAX_UNDO_STEP_BYTES, UNDO_GROUP_MS},
     },
     sync::{
         document::{DocumentsUndo, EditError},
@@ -49,13 +49,16 @@ impl Group {
 impl Stack {
     /// The oldest are forgotten for it, if need be. False: it is too large by itself, and everything is forgotten.
     fn push(&mut self, group: Group) -> bool {
+        let fits = group.weight() <= MAX_UNDO_STEP_BYTES;
         self.bytes += group.weight();
         self.groups.push_back(group);
-        while self.groups.len() > MAX_UNDO_GROUPS || self.bytes > MAX_UNDO_BYTES {
+        // The newest stays, also if it is larger than what is kept of many.
+        let keep = usize::from(fits);
+        while self.groups.len() > MAX_UNDO_GROUPS || (self.bytes > MAX_UNDO_BYTES && self.groups.len() > keep) {
             let Some(oldest) = self.groups.pop_front() else { break };
             self.bytes -= oldest.weight();
         }
-        !self.groups.is_empty()
+        fits
     }
 
     fn pop(&mut self) -> Option<Group> {

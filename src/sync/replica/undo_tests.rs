@@ -217,13 +217,13 @@ fn u3_the_stack_is_bounded() {
 
 #[test]
 fn u3_a_step_is_undone_whole_or_not_at_all() {
-    const RECORDS: usize = 400;
+    const RECORDS: usize = 700;
     let point =
         |at: usize| Value::Object(BTreeMap::from(["x", "y"].map(|key| (key.to_owned(), Value::Number(at as f64)))));
     let fields =
         |points: usize| BTreeMap::from([("points".to_owned(), Some(Value::Array((0..points).map(point).collect())))]);
-    // A board of 400 strokes of 100 points is cleared and comes back; of 1,000 points each it is gone for good.
-    for (points, comes_back) in [(100, true), (1_000, false)] {
+    // A board of 400 strokes of 100 or 1,000 points is cleared and comes back; of over 32 MiB it is gone for good.
+    for (points, comes_back) in [(100, true), (1_000, true), (4_000, false)] {
         let mut a = client(1);
         for id in 0..RECORDS {
             a.record_set(WALL, "c", &format!("r{id}"), &fields(points), RecordWrite::Insert).unwrap();
