@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import { checks } from '../lib/checks.mjs';
+import { checks, expectNone } from '../lib/checks.mjs';
 import { report } from '../lib/counts.mjs';
 import { Refusal, main } from '../lib/main.mjs';
 import { at } from '../lib/paths.mjs';
@@ -46,5 +46,9 @@ await main(import.meta.url, async () => {
       if (problem) throw new Refusal(problem);
     });
   }
+  await check('the wasm has nothing that only benchmarks need', () => {
+    const exported = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync(at('pkg', 'peersync_bg.wasm'))));
+    expectNone(exported.filter(({ name }) => /bench/i.test(name)).map(({ name }) => `the wasm exports ${name}`));
+  });
   report(counts);
 });
