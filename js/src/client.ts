@@ -4,6 +4,7 @@
 
 import type { ClientEvents, ClientStats } from './client-events.js';
 import type { ListenOptions, Listener, Unsubscribe } from './events.js';
+import { checkObject } from './internal/check.js';
 import { Session } from './internal/session.js';
 import { DEFAULT_CONNECT_TIMEOUT_MS, type ClientOptions, type ConnectOptions } from './options.js';
 import { RoomClient } from './room.js';
@@ -58,7 +59,7 @@ export class BrowserSyncClient extends RoomClient {
    * further calls wait for the same arrival. When the promise rejects with `TIMEOUT` or `ABORTED`, dialing goes on in
    * the background until `close()`.
    *
-   * Rejects with `TIMEOUT`, `ABORTED`, `CONNECTION_FAILED` (the module could not be loaded; call again to retry),
+   * Rejects with `INVALID_ARGUMENT`, `TIMEOUT`, `ABORTED`, `CONNECTION_FAILED` (the module could not be loaded; call again to retry),
    * `INVALID_ADDRESS`, `PEER_ID_MISMATCH`, `ROOM_REFUSED`, `UNSUPPORTED`, `CLOSED` or `INTERNAL`.
    *
    * @example
@@ -75,6 +76,7 @@ export class BrowserSyncClient extends RoomClient {
    * ```
    */
   async connect(options: ConnectOptions = {}): Promise<void> {
+    checkObject('options', options);
     const { signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
     return this.#session.connect(signal ? { signal, timeoutMs } : { timeoutMs });
   }

@@ -16,7 +16,7 @@ export interface SyncMessage {
   client_id?: string;
   /** The content; its shape follows `operation`. A field that an `UPDATE` removes is there and `undefined`. */
   data?: Record<string, JsonValue | undefined>;
-  /** The operation that positions refer to. */
+  /** Always `null`: positions refer to the text as the messages before it left it. */
   parent_id?: string | null;
   /** Version of the format. */
   version?: number;
@@ -31,16 +31,16 @@ export interface OperationMessage extends SyncMessage {
 /** Fields of a message that may be left out when sending; the client fills them in. */
 interface OutgoingFields {
   type: 'operation';
-  /** Unique id. @default chosen by the client */
+  /** An id that no message of this client had: one of its last 1,024 is refused. @default chosen by the client */
   id?: string;
-  /** Seconds since 1970. @default now */
+  /** Seconds since 1970. Checked, and not used. */
   timestamp?: number;
-  /** @default the client's `clientId` */
+  /** A name. Checked, and not used: who wrote it is the client's key. */
   client_id?: string;
-  /** The operation that positions refer to. @default the text as this client sees it */
-  parent_id?: string | null;
-  /** @default 1 */
-  version?: number;
+  /** Refused unless `null`: positions refer to the text as this client has it. */
+  parent_id?: null;
+  /** Any other is refused. @default 1 */
+  version?: 1;
 }
 
 /** Inserts text. Without `position` it is appended; a position past the end means the end. */
@@ -126,7 +126,7 @@ export interface MoveRecordMessage extends OutgoingFields {
   data: RecordTarget & ({ before: string | null } | { after: string } | { index: number });
 }
 
-/** Merges fields into this client's presence; `null` removes one. Never stored, so that its `Ack` is `local`. */
+/** Merges fields into this client's presence; `null` removes one, also the `cursor_position`. Never stored, so that its `Ack` is `local`. */
 export interface UpdatePresenceMessage extends OutgoingFields {
   operation: 'UPDATE';
   data: PresenceState & { cursor_position: JsonValue };

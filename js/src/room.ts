@@ -121,7 +121,10 @@ export abstract class RoomClient {
   /**
    * Sends an operation of `/sync/1.0.0` and resolves when it is as safe as `until` says. It applies at once to this
    * client's own documents. While offline it waits and is sent after reconnecting. An `UPDATE` of `cursor_position` is
-   * presence: it is never stored, and resolves at once.
+   * presence: it is never stored, and resolves at once. What changes nothing resolves once everything before it is as safe.
+   *
+   * A message is not for sending again: it applies when `send` is called, also if the promise then rejects with
+   * `TIMEOUT` or `ABORTED`. An `id` that one of the last 1,024 messages with an `id` had is refused.
    *
    * Rejects with `INVALID_ARGUMENT` (the message names the field), `REFUSED` or a more precise code such as
    * `TYPE_MISMATCH`, `TOO_LARGE` or `ROOM_FULL`, `NOT_CONNECTED`, `TIMEOUT`, `ABORTED`, `CLOSED` or `INTERNAL`.

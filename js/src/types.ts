@@ -187,7 +187,7 @@ export interface Ack {
   id: string;
   /** How safe it is: at least what `until` asked for, or `local` for presence, which is never stored. */
   durability: Durability;
-  /** Peer id of who has it: the backend's, or this client's own for `local`. */
+  /** Peer id of who has it: the backend's, or this client's own for `local` and for nothing before the first connection. */
   by: string;
 }
 

@@ -188,6 +188,57 @@ test('send until local resolves at once, and what is already on disk needs no ot
   assert.deepEqual([ack.durability, ack.by], ['backend', 'backend-peer']);
 });
 
+test('send of what changes nothing resolves, also as the first of a client', async () => {
+  native.auto = false;
+  const { client, fake } = await open();
+  const nothing = { type: 'operation', operation: 'UPDATE', data: { document: '' } };
+  assert.deepEqual(await client.send({ ...nothing, id: 'offline' }, { timeoutMs: 1_000 }), { id: 'offline', durability: 'backend', by: 'own-peer' });
+  fake.arrive();
+  await settled();
+  for (const until of ['backend', 'peer']) {
+    const ack = await client.send(nothing, { until, timeoutMs: 1_000 });
+    assert.deepEqual([ack.durability, ack.by], [until, 'backend-peer']);
+  }
+  assert.deepEqual(await client.send({ ...nothing, id: 'here' }, { until: 'local' }), { id: 'here', durability: 'local', by: 'own-peer' });
+  // Behind an operation it is as safe as that one.
+  const first = client.send(insert());
+  let safe = false;
+  const second = client.send(nothing).then(() => (safe = true));
+  await settled();
+  assert.equal(safe, false);
+  fake.ack(1);
+  await Promise.all([first, second]);
+  assert.ok(await client.send(nothing, { timeoutMs: 1_000 }));
+});
+
+test('an id is taken once; that of a message that was refused stays free', async () => {
+  const { client, fake } = await open();
+  await client.send({ ...insert(), id: 'mine' });
+  await assert.rejects(client.send({ ...insert(), id: 'mine' }), failure('INVALID_ARGUMENT', /^id /));
+  assert.equal(fake.called('send').length, 1);
+  await assert.rejects(client.send({ type: 'operation', operation: 'INSERT', id: 'other' }), failure('INVALID_ARGUMENT', /data/));
+  await client.send({ ...insert(), id: 'other' });
+  await client.send({ type: 'operation', operation: 'UPDATE', data: { cursor_position: 1 }, id: 'cursor' });
+  await assert.rejects(client.send({ ...insert(), id: 'cursor' }), failure('INVALID_ARGUMENT', /^id /));
+  for (let sent = 0; sent < 1_023; sent += 1) await client.send({ ...insert(), id: `id ${sent}` }, { until: 'local' });
+  await assert.rejects(client.send({ ...insert(), id: 'cursor' }), failure('INVALID_ARGUMENT', /^id /));
+  await client.send({ ...insert(), id: 'mine' }, { until: 'local' });
+  // Of another client it may be the same.
+  await (await open()).client.send({ ...insert(), id: 'cursor' });
+});
+
+test('options that are none are refused by name', async () => {
+  const { client } = await open();
+  for (const wrong of [null, 7, 'soon', []]) {
+    for (const attempt of [() => client.send(insert(), wrong), () => client.connect(wrong), () => client.once('data', wrong)]) {
+      await assert.rejects(attempt, failure('INVALID_ARGUMENT', /options/));
+    }
+  }
+  for (const attempt of [() => client.send(insert(), { signal: {} }), () => client.connect({ signal: {} })]) {
+    await assert.rejects(attempt, failure('INVALID_ARGUMENT', /signal/));
+  }
+});
+
 test('send resolves with the id of the message', async () => {
   const { client, connected } = await open();
   await connected;

@@ -318,8 +318,9 @@ export class NativeClient {
       this.presenceSet(envelope.data);
       return { id: envelope.id ?? 'presence' };
     }
-    this.seq += 1;
-    if (fake.auto) this.ack();
+    const nothing = envelope.data.document === '' || envelope.data.content === '';
+    if (!nothing) this.seq += 1;
+    if (fake.auto && !nothing) this.ack();
     return { id: envelope.id ?? `id-${this.seq}`, seq: this.seq };
   }
 

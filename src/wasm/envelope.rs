@@ -43,7 +43,8 @@ pub(crate) fn apply(client: &NativeClient, envelope: &JsValue) -> Result<(Option
         }
         Some("UPDATE") => match property(&data, "document") {
             Some(text) => client.replace(&document(&data)?, &text, "document")?,
-            None if property(&data, "cursor_position").is_some() => {
+            // `null` is given: it takes the cursor away.
+            None if given(&data, "cursor_position").is_some() => {
                 client.merge_presence(&data)?;
                 return Ok((id, None));
             }
@@ -71,8 +72,12 @@ fn head(envelope: &JsValue) -> Result<Option<String>, JsValue> {
         seconds.ok_or_else(|| invalid("timestamp", "seconds since 1970, from 0 to 7258118400"))?;
     }
     name_property(envelope, "client_id")?;
-    name_property(envelope, "parent_id")?;
-    unsigned_property(envelope, "version")?;
+    if property(envelope, "parent_id").is_some() {
+        return Err(invalid("parent_id", "null: positions refer to the text as this client has it"));
+    }
+    if unsigned_property(envelope, "version")?.is_some_and(|version| version != 1) {
+        return Err(invalid("version", "1"));
+    }
     name_property(envelope, "id")
 }
 

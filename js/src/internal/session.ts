@@ -13,13 +13,14 @@ import type { Ack, ClientStatus, ListEvent, MapEvent, RecordsEvent, TextEvent, W
 import { Acks } from './acks.js';
 import { Arrivals, type Arrival } from './arrivals.js';
 import { Bridge, toCode } from './bridge.js';
-import { invalid, shown } from './check.js';
+import { checkObject, invalid, shown } from './check.js';
 import { DataBuffer } from './data-buffer.js';
 import { choose, trace } from './debug.js';
 import { Documents } from './document.js';
 import { LivePresence } from './live-presence.js';
 import type { NativeEvent } from './native.js';
 import { plain } from './plain.js';
+import { SentIds } from './sent-ids.js';
 import { waitFor } from './wait.js';
 import { onWake } from './wake.js';
 
@@ -41,12 +42,15 @@ export class Session {
   readonly #room: string;
   readonly #data: DataBuffer;
   readonly #acks = new Acks();
+  readonly #sentIds = new SentIds();
   readonly #arrivals = new Arrivals();
   #stopWake: Unsubscribe | undefined;
   #stopSignal: Unsubscribe = () => {};
   #closing: Promise<void> | undefined;
   #status: ClientStatus = 'disconnected';
   #pending = 0;
+  /** Peer id of the backend, once it was connected. */
+  #backend: string | undefined;
   #lastFailure: PeersyncError | undefined;
 
   constructor(url: unknown, options: unknown) {
@@ -101,17 +105,21 @@ export class Session {
 
   /** Hands an envelope to the module and waits until it is safe. */
   async send(message: unknown, options: SendOptions): Promise<Ack> {
+    checkObject('options', options);
     const until = checkUntil(options.until);
     if (typeof message !== 'object' || message === null) throw invalid(`the message must be an object, not ${shown(message)}`);
     this.check();
-    const copy = plain('message', message, { around: 2, texts: LONG_TEXTS });
+    const copy = plain<{ id?: unknown }>('message', message, { around: 2, texts: LONG_TEXTS });
     return waitFor<Ack>(options, 'the operation was not acknowledged', (resolve, reject) => {
+      this.#sentIds.check(copy.id);
       const { id, seq } = this.bridge.call('sending', (native) => native.send(copy));
+      this.#sentIds.add(copy.id);
+      const own = this.bridge.peek('', (native) => native.peerId());
       // It has been applied: that is all `local` asks for, and all there will be for what is never stored.
-      if (until === 'local' || seq === undefined) {
-        resolve({ id, durability: 'local', by: this.bridge.peek('', (native) => native.peerId()) });
-      }
-      return seq === undefined ? () => {} : this.#acks.add(seq, id, { until, resolve, reject });
+      if (until === 'local' || seq === undefined) resolve({ id, durability: 'local', by: own });
+      // It has changed nothing, and no operation comes before it: nothing will be acknowledged, and nothing can be lost.
+      else if (seq === 0) resolve({ id, durability: until, by: this.#backend ?? own });
+      return seq ? this.#acks.add(seq, id, { until, resolve, reject }) : () => {};
     });
   }
 
@@ -169,6 +177,7 @@ export class Session {
       case 'status':
         return this.#setStatus(event.status);
       case 'connected':
+        this.#backend = event.peerId;
         return this.events.emit('connected', { peerId: event.peerId });
       case 'disconnected':
         this.#lastFailure = new PeersyncError('CONNECTION_FAILED', event.reason);

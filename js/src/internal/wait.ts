@@ -2,6 +2,7 @@
 
 import { PeersyncError } from '../errors.js';
 import type { WaitOptions } from '../types.js';
+import { checkObject, invalid } from './check.js';
 
 /** The longest delay a timer can hold; a longer one would fire at once. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -12,16 +13,14 @@ const MAX_TIMER_MS = 2_147_483_647;
  * What `start` throws is the promise's rejection; it does not run at all when `signal` is already aborted.
  */
 export function waitFor<T>(
-  { signal, timeoutMs }: WaitOptions,
+  options: WaitOptions,
   what: string,
   start: (resolve: (value: T) => void, reject: (error: unknown) => void) => () => void,
   cause: () => PeersyncError | undefined = () => undefined,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
-      reject(new PeersyncError('INVALID_ARGUMENT', 'timeoutMs must be a number of milliseconds, 0 or more'));
-      return;
-    }
+    // What this throws is the promise's rejection as well.
+    const { signal, timeoutMs } = checkWait(options);
     if (signal?.aborted) {
       reject(aborted(signal));
       return;
@@ -53,6 +52,16 @@ export function waitFor<T>(
       end(() => reject(error));
     }
   });
+}
+
+function checkWait(options: WaitOptions): WaitOptions {
+  checkObject('options', options);
+  const { signal, timeoutMs } = options;
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0)) {
+    throw invalid('timeoutMs must be a number of milliseconds, 0 or more');
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal must be an AbortSignal');
+  return options;
 }
 
 function aborted(signal: AbortSignal): PeersyncError {

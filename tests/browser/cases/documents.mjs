@@ -133,6 +133,9 @@ test('documents: presence is told, merged, and gone with its peer', async (conte
   const ack = await run(a, (client) => client.send({ type: 'operation', operation: 'UPDATE', data: { cursor_position: 7 } }));
   assert.deepEqual([ack.durability, ack.by], ['local', id]);
   await eventually(5_000, 'the cursor is here', async () => (await seen())?.cursor_position === 7);
+  await run(a, (client) => client.send({ type: 'operation', operation: 'UPDATE', data: { cursor_position: null } }));
+  assert.deepEqual(await run(a, (client) => client.presence.get()), { cursor: { x: 2 }, name: 'Ada' });
+  await eventually(5_000, 'the cursor is gone', async () => !Object.hasOwn(await seen(), 'cursor_position'));
   assert.deepEqual(await run(b, (client) => client.presence.get()), {});
   // Set before connecting, it is there for everyone once connected, and who comes late sees who was there.
   const c = await openPeer(context, 'C', server, { room, connect: false });

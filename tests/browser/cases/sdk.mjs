@@ -134,6 +134,8 @@ test('sdk: an invalid envelope is refused by an error that names the field, and 
     [{ type: 'operation', operation: 'UPDATE', data: { document: null } }, /document/],
     [{ type: 'operation', operation: 'ERASE', data: {} }, /operation/],
     [{ type: 'party', operation: 'INSERT', data: { content: 'x' } }, /type/],
+    [{ type: 'operation', operation: 'INSERT', data: { content: 'x' }, version: 2 }, /version/],
+    [{ type: 'operation', operation: 'INSERT', data: { content: 'x' }, parent_id: 'a' }, /parent_id.*positions/],
     ['INSERT', /object/],
     [null, /object/],
   ];
@@ -148,6 +150,38 @@ test('sdk: an invalid envelope is refused by an error that names the field, and 
   }
   assert.equal(await a.page.evaluate(() => window.peer.client.text('document').toString()), '');
   assert.equal((await a.state()).pending, 0);
+});
+
+test('sdk: a message that changes nothing resolves, also as the first of a client', async (context) => {
+  const server = await startServer(context);
+  const a = await openPeer(context, 'A', server, { room: freshRoom('sdk') });
+  const send = (operation, data) =>
+    a.page.evaluate(([operation, data]) => window.peer.client.send({ type: 'operation', operation, data }, { timeoutMs: 10_000 }), [operation, data]);
+  const nothing = [
+    ['UPDATE', { document: '' }],
+    ['INSERT', { content: '' }],
+    ['DELETE', { position: 0, length: 0 }],
+  ];
+  for (const [operation, data] of nothing) {
+    const { durability, by } = await send(operation, data);
+    assert.deepEqual([durability, by], ['backend', server.ready.peerId], operation);
+  }
+  await send('INSERT', { content: 'x' });
+  for (const [operation, data] of [['UPDATE', { document: 'x' }], ...nothing.slice(1)]) {
+    assert.equal((await send(operation, data)).durability, 'backend', operation);
+  }
+});
+
+test('sdk: a message of the same id is not done twice', async (context) => {
+  const server = await startServer(context);
+  const a = await openPeer(context, 'A', server, { room: freshRoom('sdk') });
+  const send = () =>
+    a.page.evaluate(() => window.peer.client
+      .send({ type: 'operation', operation: 'INSERT', id: 'mine', data: { content: 'x' } })
+      .then(({ id }) => id, ({ code, message }) => `${code} ${message}`));
+  assert.equal(await send(), 'mine');
+  assert.match(await send(), /^INVALID_ARGUMENT id /);
+  assert.equal(await a.page.evaluate(() => window.peer.client.text('document').toString()), 'x');
 });
 
 test('sdk: texts carry formatting, tell origin and author, and refuse what is out of range', async (context) => {
