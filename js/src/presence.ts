@@ -30,7 +30,8 @@ export class Presence {
   }
 
   /**
-   * Merges `fields` into the own state; one that is `null` or `undefined` is removed. `null` removes all. Throws
+   * Merges `fields` into the own state; one that is `null` or `undefined` is removed. `null` removes all. The whole
+   * state has at most 4,096 bytes, encoded; a call that would make it larger changes nothing. Throws
    * `INVALID_ARGUMENT`, `TOO_LARGE`, `CLOSED`.
    *
    * @example

@@ -150,6 +150,44 @@ test('presence: merged before connect and after, told of others by both ways', a
   assert.deepEqual(client.presence.get(), {});
 });
 
+test('presence that was set early has the limits of the module, and what is over them changes nothing', async () => {
+  const client = new BrowserSyncClient(URL);
+  client.presence.set({ name: 'Ada' });
+  const over = (fields, code, message) => assert.throws(() => client.presence.set(fields), failure(code, message));
+  over({ note: 'x'.repeat(5_000) }, 'TOO_LARGE', /presence.*4096/);
+  over({ points: Array.from({ length: 460 }, () => 0.5) }, 'TOO_LARGE', /presence/);
+  over({ note: '😀'.repeat(1_100) }, 'TOO_LARGE', /presence/);
+  over({ '': 1 }, 'INVALID_ARGUMENT', /key of fields/);
+  over({ points: [{ at: [undefined] }] }, 'INVALID_ARGUMENT', /undefined in an array/);
+  assert.deepEqual(client.presence.get(), { name: 'Ada' });
+  // A tag and a count, a key of one letter, a tag and a length of two bytes: so much is left of 4,096.
+  client.presence.set({ name: null, a: 'x'.repeat(4_089) });
+  over({ a: 'x'.repeat(4_090) }, 'TOO_LARGE', /presence/);
+  over({ b: null, c: true }, 'TOO_LARGE', /presence/);
+  client.presence.set({ a: null, points: Array.from({ length: 450 }, () => -0.5) });
+  await client.connect();
+  assert.equal(client.presence.get().points.length, 450);
+});
+
+test('of presence that was set early and is refused later, the other fields stay', async () => {
+  const client = new BrowserSyncClient(URL);
+  client.presence.set({ name: 'Ada', note: 'refused', color: 'red' });
+  const told = client.once('error');
+  const { FakeNativeClient } = await import('./support.mjs');
+  const { presenceSet } = FakeNativeClient.prototype;
+  FakeNativeClient.prototype.presenceSet = function (fields) {
+    if (fields?.note) throw { code: 'INVALID_ARGUMENT', message: 'note: no' };
+    presenceSet.call(this, fields);
+  };
+  try {
+    await client.connect();
+    assert.ok(failure('INVALID_ARGUMENT', /note/)(await told));
+    assert.deepEqual(client.presence.get(), { name: 'Ada', color: 'red' });
+  } finally {
+    FakeNativeClient.prototype.presenceSet = presenceSet;
+  }
+});
+
 test('presence that was set early and is refused later is an error event', async () => {
   const client = new BrowserSyncClient(URL);
   client.presence.set({ name: 'x' });

@@ -3,6 +3,7 @@
 import { Emitter, type ListenOptions, type Listener, type Unsubscribe } from '../events.js';
 import type { PresenceEvent, PresenceState } from '../types.js';
 import type { Bridge } from './bridge.js';
+import { checkState } from './presence-size.js';
 
 /** The presence of one client. */
 export class LivePresence {
@@ -15,11 +16,13 @@ export class LivePresence {
     this.#bridge = bridge;
   }
 
-  /** Merges checked fields into the own state. */
+  /** Merges checked fields into the own state. What throws changes nothing. */
   set(fields: PresenceState | null): void {
     if (this.#loaded) return this.#bridge.call('presence', (native) => native.presenceSet(fields));
     const merged = Object.entries(fields === null ? {} : { ...this.#early, ...fields });
-    this.#early = Object.fromEntries(merged.filter(([, value]) => value !== null && value !== undefined));
+    const state = Object.fromEntries(merged.filter(([, value]) => value !== null && value !== undefined));
+    checkState(state);
+    this.#early = state;
   }
 
   get(): PresenceState {
@@ -36,11 +39,27 @@ export class LivePresence {
     return this.#emitter.on('change', listener, options);
   }
 
-  /** The module is there: it takes over what was set before. */
+  /** The module is there: it takes over what was set before. Throws what it refuses; the fields that it takes stay. */
   opened(): void {
     const early = this.#early;
     this.#early = {};
-    if (Object.keys(early).length > 0) this.set(early);
+    if (Object.keys(early).length === 0) return;
+    try {
+      this.set(early);
+    } catch (error) {
+      this.#setEach(early);
+      throw error;
+    }
+  }
+
+  #setEach(fields: PresenceState): void {
+    for (const [name, value] of Object.entries(fields)) {
+      try {
+        this.set({ [name]: value });
+      } catch {
+        // The failure of all of them together is the one to report.
+      }
+    }
   }
 
   deliver(event: PresenceEvent): void {

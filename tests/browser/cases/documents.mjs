@@ -154,6 +154,31 @@ test('documents: presence is told, merged, and gone with its peer', async (conte
   assert.equal(await run(b, (client) => client.pending), 0);
 });
 
+test('documents: presence that is taken before connecting is taken by the module, up to the last byte', async (context) => {
+  const { a, server, room } = await pair(context, 'presence-limit');
+  const mixed = { n: null, t: [true, false], '😀': { '': -1, x: 0.5, z: -0 }, i: [63, 64, -64, -65, 8_191, 8_192, 2 ** 53 - 1, 2 ** 53] };
+  const c = await openPeer(context, 'C', server, { room, connect: false });
+  const set = await run(c, async (client, mixed) => {
+    const fits = (length) => {
+      try {
+        client.presence.set({ mixed, note: 'x'.repeat(length) });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    let length = 4_096;
+    while (!fits(length)) length -= 1;
+    const errors = [];
+    client.on('error', ({ message }) => errors.push(message));
+    await client.connect();
+    return { length, errors, kept: client.presence.get().note.length, more: fits(length + 1) };
+  }, mixed);
+  assert.deepEqual(set, { length: set.length, errors: [], kept: set.length, more: false });
+  const id = await run(c, (client) => client.peerId);
+  await eventually(5_000, 'the other has it', () => run(a, (client, id) => client.presence.others().get(id)?.note.length > 3_900, id));
+});
+
 test('documents: undo takes back own edits only, across documents, and redo brings them again', async (context) => {
   const { a, b } = await pair(context, 'undo');
   await run(a, (client) => {
