@@ -3,7 +3,7 @@
 import { EditorSelection, StateEffect } from '@codemirror/state';
 import { EditorView, type LayerMarker, RectangleMarker, type ViewUpdate, layer } from '@codemirror/view';
 import { type Binding, type BoundClient, type Part, partOf } from './codemirror-binding.js';
-import { inkOn, type Person, statesOf, toPerson, toSelection } from './codemirror-people.js';
+import { type ClaimedSelection, inkOn, type Person, statesOf, toPerson, toSelection } from './codemirror-people.js';
 import { linkOf } from './codemirror-sync.js';
 
 /** Cursors drawn. More people than that: those whose peer ids come first. */
@@ -57,7 +57,7 @@ class Presence implements Part {
   destroy(): void {
     this.#gone = true;
     for (const stop of this.#stops) stop();
-    if (this.#published !== '') this.#say({ [this.#binding.field]: null });
+    if (this.#isShown()) this.#say({ [this.#binding.field]: null });
   }
 
   /** Once for all that happens in one task. How often it is sent is the presence's own business. */
@@ -89,10 +89,21 @@ class Presence implements Part {
     try {
       const at = cursor(head);
       const selection = { doc: text.name, anchor: empty ? at : cursor(anchor), head: at };
-      const sign = JSON.stringify(selection);
+      const sign = signOf(selection);
       if (sign !== this.#published && this.#say({ [field]: selection })) this.#published = sign;
     } catch {
       // Not connected yet, closed, or the text has changed and its event is on the way: said with the next change.
+    }
+  }
+
+  /** Whether others see what this editor published, and not what another editor of the client did since. */
+  #isShown(): boolean {
+    if (this.#published === '') return false;
+    try {
+      const shown = toSelection(this.#client.presence.get()[this.#binding.field]);
+      return shown !== undefined && signOf(shown) === this.#published;
+    } catch {
+      return false;
     }
   }
 
@@ -128,6 +139,9 @@ class Presence implements Part {
     return remotes;
   }
 }
+
+/** The order of fields in presence is not that in which they were set. */
+const signOf = ({ doc, anchor, head }: ClaimedSelection) => JSON.stringify([doc, anchor, head]);
 
 function indexOf(text: Binding['text'], cursor: string): number | undefined {
   try {

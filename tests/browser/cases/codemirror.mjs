@@ -304,6 +304,32 @@ test('codemirror: the selection is published once the editor was entered, and wi
   assert.deepEqual(left, [0, 0, 0], 'no listener is left');
 });
 
+test('codemirror: of two editors of one client, the end of one leaves the selection that the other published', async (context) => {
+  const page = await openBound(context, 'abc');
+  const heads = await page.evaluate(async () => {
+    const { EditorView } = await import('@codemirror/view');
+    const { peersyncText } = await import('peersync/codemirror');
+    const { view, text, client } = window.bound;
+    const enter = async (editor, head) => {
+      editor.focus();
+      editor.dispatch({ selection: { anchor: head } });
+      await new Promise((resolve) => setTimeout(resolve));
+      return client.own.selection?.head;
+    };
+    const second = new EditorView({ parent: document.body, extensions: peersyncText(text, { client }) });
+    await Promise.resolve();
+    const seen = [await enter(view, 1), await enter(second, 2)];
+    // As the module gives it: in another order.
+    const { doc, anchor, head } = client.own.selection;
+    client.own.selection = { head, doc, anchor };
+    view.destroy();
+    seen.push(client.own.selection?.head);
+    second.destroy();
+    return [...seen, client.own.selection];
+  });
+  assert.deepEqual(heads, ['1 1', '2 1', '2 1', null]);
+});
+
 test('codemirror: cursors of others are drawn where the text has them, and go with their owner', async (context) => {
   const page = await openBound(context, 'one two\nthree');
   const carets = () =>
