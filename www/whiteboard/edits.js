@@ -10,19 +10,28 @@ export class Edits {
   #client;
   #records;
   #onError;
+  #onPermanent;
 
-  /** `onError` gets what an edit throws; what was done before it stays. */
-  constructor(client, records, onError) {
-    [this.#client, this.#records, this.#onError] = [client, records, onError];
+  /**
+   * `onError` gets what an edit throws; what was done before it stays. `onPermanent` is called when more was deleted at once
+   * than is kept for undo.
+   */
+  constructor(client, records, { onError, onPermanent }) {
+    [this.#client, this.#records, this.#onError, this.#onPermanent] = [client, records, onError, onPermanent];
+  }
+
+  /** Whether it is there, drawable or not. */
+  has(id) {
+    return this.#records.has(id);
   }
 
   add(shape, id = freshId(), zoom = 1) {
     return this.#step(() => this.#records.set(id, recordOf({ ...shape, points: rounded(shape.points, zoom) }))) && id;
   }
 
-  /** Stores `shape`, which was `id` already: only what is new of it. */
-  change(id, shape, zoom) {
-    return this.#step(() => this.#set(id, { ...recordOf(shape), points: rounded(shape.points, zoom) }));
+  /** Sets the points alone: colour and width may be somebody else's at this moment. */
+  reshape(id, points) {
+    return this.#step(() => this.#set(id, { points }));
   }
 
   /** Moves and scales; `shapes` is `[[id, shape as stored], …]`. With `open`, quick repetitions are one step of undo. */
@@ -37,15 +46,20 @@ export class Edits {
     }, open);
   }
 
-  /** Sets color or stroke_width. */
+  /** Sets color, stroke_width or text. */
   restyle(ids, fields) {
     return this.#step(() => ids.forEach((id) => this.#set(id, fields)));
   }
 
   remove(ids) {
-    return this.#step(() => {
-      for (const id of ids) if (this.#records.has(id)) this.#records.delete(id);
+    const present = ids.filter((id) => this.#records.has(id));
+    if (present.length === 0) return true;
+    const removed = this.#step(() => {
+      for (const id of present) this.#records.delete(id);
     });
+    // A step that is too large to be kept takes all older ones with it, so nothing at all is left to undo.
+    if (removed && !this.#client.canUndo) this.#onPermanent();
+    return removed;
   }
 
   /** Everything, also what cannot be seen. */

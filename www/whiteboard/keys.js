@@ -7,13 +7,13 @@ const PLAIN = { Delete: 'remove', Backspace: 'remove', '+': 'zoomIn', '=': 'zoom
 const FAR = 10;
 
 /** Calls `actions` for keys; see `actionsOf` of the page. */
-export function listenToKeys(actions, { editor, pointers }) {
+export function listenToKeys(actions, pointers) {
   const board = document.getElementById('board');
 
   addEventListener('keydown', (event) => {
     const { target } = event;
     const writes = target.matches('textarea, input[type=text], input[type=color]');
-    if (editor.open || writes || event.isComposing || event.defaultPrevented || document.querySelector('dialog[open]')) return;
+    if (writes || event.isComposing || event.defaultPrevented || document.querySelector('dialog[open]')) return;
     // AltGr is how some keyboards write brackets.
     const command = (event.ctrlKey || event.metaKey) && !event.getModifierState('AltGraph');
     const done = command ? withCommand(event, actions) : plain(event, actions, target === board || target === document.body);

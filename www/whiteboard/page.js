@@ -4,11 +4,11 @@ const $ = (id) => document.getElementById(id);
 let toastTimer;
 let speechTimer;
 
-export function toast(sentence) {
+export function toast(sentence, ms = 2_500) {
   $('toast').textContent = sentence;
   $('toast').classList.add('shown');
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => $('toast').classList.remove('shown'), 2_500);
+  toastTimer = setTimeout(() => $('toast').classList.remove('shown'), ms);
 }
 
 /** For screen readers. With `afterMs` only once it lasts: while someone draws, some sentences change all the time. */

@@ -49,9 +49,14 @@ export function readShape(record) {
   return { type, points: type === 'text' ? [points[0]] : points, color: readColor(record.color), width: readWidth(record.stroke_width), text };
 }
 
+/** `text` as it can be stored: half a surrogate pair has no UTF-8, and NUL no meaning. */
+export const storable = (text) => text.replace(/\p{Surrogate}/gu, '\uFFFD').replaceAll('\0', '');
+
 /** The fields of a record for `shape`. */
-export const recordOf = ({ type, points, color, width, text }) =>
-  type === 'text' ? { type, points, color, stroke_width: width, text } : { type, points, color, stroke_width: width };
+export const recordOf = ({ type, points, color, width, text }) => {
+  const fields = { type, points, color, stroke_width: width };
+  return type === 'text' ? { ...fields, text: storable(text) } : fields;
+};
 
 /** Text has no size of its own in a record: it follows the width of the stroke. */
 export const fontSize = (width) => 12 + 4 * width;

@@ -1,7 +1,7 @@
 // Writing on the board: a <textarea> over the place where the text will be. Others see it while it is typed.
 import { visible } from './colors.js';
 import { freshId } from './edits.js';
-import { bounds, fontSize, LINE_HEIGHT, recordOf, rounded, TEXT_LENGTH } from './shapes.js';
+import { bounds, fontSize, LINE_HEIGHT, recordOf, rounded, storable, TEXT_LENGTH } from './shapes.js';
 
 /** How much of a text others see while it is written: presence is small. */
 const LIVE_LENGTH = 400;
@@ -15,7 +15,7 @@ export class TextEditor {
   #writing;
   #times = 0;
 
-  /** `board` has scene, view, selection, edits, say, style; `area` is the textarea, hidden when there is nothing to write. */
+  /** `board` has scene, view, selection, edits, say, tell(sentence), style; `area` is the textarea, hidden when there is nothing to write. */
   constructor(board, area) {
     [this.#board, this.#area] = [board, area];
     area.maxLength = TEXT_LENGTH;
@@ -34,13 +34,9 @@ export class TextEditor {
     board.view.onChange(() => this.#place());
   }
 
-  get open() {
-    return this.#writing !== undefined;
-  }
-
   /** Writes a new text at `at`, or goes on with the text `id`. */
   start({ id, at }) {
-    this.close();
+    if (!this.close()) return;
     const { scene, style, selection } = this.#board;
     const stored = id === undefined ? undefined : scene.stored(id);
     const fresh = at && { type: 'text', points: [at], color: style.color, width: style.width, text: '' };
@@ -56,21 +52,35 @@ export class TextEditor {
     this.#area.focus({ preventScroll: true });
   }
 
-  /** Stores what was written. */
+  /** Stores what was written. False if that was refused: the field stays, and the words with it. */
   close() {
     const writing = this.#writing;
-    if (!writing) return;
+    if (!writing) return true;
+    if (!this.#store(writing)) return false;
+    // First, for hiding the field blurs it, which closes it.
     this.#writing = undefined;
     this.#area.hidden = true;
-    const { scene, edits, say, view } = this.#board;
-    const { id, isNew } = writing;
-    const text = this.#area.value.trimEnd();
-    if (isNew && text !== '') edits.add({ ...writing.shape, text }, id, view.zoom);
-    else if (!isNew && text === '') edits.remove([id]);
-    else if (!isNew && text !== writing.shape.text) edits.restyle([id], { text });
-    scene.preview(id, undefined);
+    const { scene, say } = this.#board;
+    scene.preview(writing.id, undefined);
     say({ drag: null });
     this.#board.focus();
+    return true;
+  }
+
+  #store({ id, shape, isNew }) {
+    const { edits, view, tell } = this.#board;
+    const text = storable(this.#area.value).trimEnd();
+    if (isNew) return text === '' || edits.add({ ...shape, text }, id, view.zoom) !== false;
+    if (text === shape.text) return true;
+    if (text === '') {
+      // No words are lost with it, so nothing keeps the field open.
+      edits.remove([id]);
+      return true;
+    }
+    if (edits.has(id)) return edits.restyle([id], { text });
+    const added = edits.add({ ...shape, text }, freshId(), view.zoom) !== false;
+    if (added) tell('Somebody deleted this text meanwhile: yours is a new one');
+    return added;
   }
 
   #shape() {

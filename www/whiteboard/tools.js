@@ -1,7 +1,7 @@
 // The tools: each turns a pointer on the board into a gesture. What is going on is previewed here and told to others
 // through presence; what is done is stored once, at the end.
 import { freshId } from './edits.js';
-import { bounds, boxOf, distance, encloses, inside, isUniform, recordOf, rounded, simplify, STROKE_POINTS, touches, transform, within } from './shapes.js';
+import { bounds, boxOf, distance, encloses, inside, isUniform, join, recordOf, rounded, simplify, STROKE_POINTS, touches, within } from './shapes.js';
 
 export const TOOLS = ['select', 'hand', 'freehand', 'line', 'rectangle', 'circle', 'text', 'eraser'];
 /** Screen pixels that a pointer may be beside a line, and that it may move within a click. */
@@ -21,10 +21,13 @@ export class Tools {
   /** `board` has scene, view, selection, edits, say(fields), style {color, width}, type(at | id), pan(). */
   #board;
   #gestures = 0;
+  /** Of the gesture in progress: looks whether others have changed what it works on. */
+  #follow;
   current = 'freehand';
 
   constructor(board) {
     this.#board = board;
+    board.scene.onDraw(() => this.#follow?.());
   }
 
   /** The gesture that begins at `at`. */
@@ -199,29 +202,47 @@ export class Tools {
     return selection.ids.map((id) => [id, scene.stored(id)]);
   }
 
-  /** A gesture that moves or scales what is selected; `matrixAt(at, event)` says how. */
+  /**
+   * A gesture that moves or scales what is selected; `matrixAt(at, event, box)` says how. Shapes and their box are those
+   * that are stored at that moment: another may change them meanwhile.
+   */
   #transform(matrixAt) {
     const { scene, edits, say, selection, view } = this.#board;
-    const shapes = this.#selected();
+    const { ids } = selection;
+    const present = () => ids.map((id) => [id, scene.stored(id)]).filter(([, shape]) => shape);
+    const boxes = (shapes) => join(shapes.map(([, shape]) => bounds(shape)));
     this.#gestures += 1;
-    let matrix;
+    let last;
+    let told = false;
+    let seen;
+    const matrixOf = (shapes, box = boxes(shapes)) => shapes.length > 0 && last ? matrixAt(...last, box) : undefined;
+    const update = () => {
+      const shapes = present();
+      const box = boxes(shapes);
+      seen = JSON.stringify(box);
+      const matrix = matrixOf(shapes, box);
+      if (!matrix) return;
+      told = selection.busy = true;
+      this.#preview(shapes, matrix);
+    };
     const stop = () => {
+      this.#follow = undefined;
       selection.busy = false;
-      for (const [id] of shapes) scene.preview(id, undefined);
-      if (matrix) say({ drag: null });
+      for (const id of ids) scene.preview(id, undefined);
+      if (told) say({ drag: null });
+    };
+    this.#follow = () => {
+      if (told && JSON.stringify(boxes(present())) !== seen) update();
     };
     return {
       move: (at, event) => {
-        const next = matrixAt(at, event);
-        if (!next) return;
-        matrix = next;
-        selection.busy = true;
-        this.#preview(shapes, matrix);
+        last = [at, event];
+        update();
       },
       end: () => {
-        // As stored now: another may have changed it meanwhile.
-        const present = shapes.map(([id]) => [id, scene.stored(id)]).filter(([, shape]) => shape);
-        if (matrix) edits.transform(present, matrix, view.zoom);
+        const shapes = present();
+        const matrix = matrixOf(shapes);
+        if (matrix) edits.transform(shapes, matrix, view.zoom);
         stop();
       },
       cancel: stop,
@@ -249,10 +270,10 @@ export class Tools {
   }
 
   #resize(from, { direction: [dx, dy], uniform }) {
-    const { box } = this.#board.selection;
-    const [wide, high] = [box.right - box.left, box.bottom - box.top];
-    const fixed = { x: dx < 0 ? box.right : box.left, y: dy < 0 ? box.bottom : box.top };
-    return this.#transform((at, { shiftKey }) => {
+    return this.#transform((at, { shiftKey }, box) => {
+      // The side that is dragged moves as far as the pointer did, from wherever the shapes are now.
+      const [wide, high] = sides(box);
+      const fixed = { x: dx < 0 ? box.right : box.left, y: dy < 0 ? box.bottom : box.top };
       let sx = dx === 0 || wide === 0 ? 1 : 1 + (dx * (at.x - from.x)) / wide;
       let sy = dy === 0 || high === 0 ? 1 : 1 + (dy * (at.y - from.y)) / high;
       if (uniform || (shiftKey && dx !== 0 && dy !== 0)) sx = sy = Math.max(0.05, wide === 0 ? sy : high === 0 ? sx : Math.max(sx, sy));
@@ -260,26 +281,39 @@ export class Tools {
     });
   }
 
-  /** Moves one end of a line. */
+  /** Moves one end of a line; the other is wherever it is stored by then. */
   #bend(end) {
-    const { scene, edits, selection, view } = this.#board;
-    const [[id, line]] = this.#selected();
+    const { scene, edits, say, selection, view } = this.#board;
+    const [id] = selection.ids;
     this.#gestures += 1;
-    let bent;
-    const stop = () => {
-      scene.preview(id, undefined);
-      this.#board.say({ drag: null });
+    let last;
+    let seen;
+    const points = (line) => {
+      const other = line.points[1 - end];
+      const [point] = rounded([POINTS.line(other, last.at, last.shiftKey)[1]], view.zoom);
+      return end === 0 ? [point, other] : [other, point];
     };
+    const line = () => (last && scene.stored(id)?.type === 'line' ? scene.stored(id) : undefined);
+    const update = () => {
+      seen = line();
+      const shape = seen && { ...seen, points: points(seen), box: undefined };
+      scene.preview(id, shape && { shape });
+      say({ drag: shape ? { n: this.#gestures, shape: { id, ...recordOf(shape) } } : null });
+    };
+    const stop = () => {
+      this.#follow = undefined;
+      scene.preview(id, undefined);
+      say({ drag: null });
+    };
+    this.#follow = () => line() !== seen && update();
     return {
       move: (at, { shiftKey }) => {
-        const other = line.points[1 - end];
-        const point = POINTS.line(other, at, shiftKey)[1];
-        bent = { ...line, points: end === 0 ? [point, other] : [other, point], box: undefined };
-        scene.preview(id, { shape: bent });
-        this.#board.say({ drag: { n: this.#gestures, shape: { id, ...recordOf({ ...bent, points: rounded(bent.points, view.zoom) }) } } });
+        last = { at, shiftKey };
+        update();
       },
       end: () => {
-        if (bent && selection.has(id)) edits.change(id, bent, view.zoom);
+        const present = line();
+        if (present) edits.reshape(id, points(present));
         stop();
       },
       cancel: stop,

@@ -179,15 +179,19 @@ function draw(client, records) {
       // Presence is a courtesy: what cannot be told is not told.
     }
   };
-  const edits = new Edits(client, records, (error) => toast(`Not possible: ${error.message}`));
-  const context = { view, scene, selection, edits, say, style: palette.style, focus: () => board.focus({ preventScroll: true }) };
+  const edits = new Edits(client, records, {
+    onError: (error) => toast(`Not possible: ${error.message}`),
+    onPermanent: () => toast('That was too much to be kept: it cannot be undone', 6_000),
+  });
+  const focus = () => board.focus({ preventScroll: true });
+  const context = { view, scene, selection, edits, say, tell: toast, style: palette.style, focus };
   const editor = new TextEditor(context, $('writing'));
   const tools = new Tools({ ...context, type: (place) => editor.start(place), pan: () => pointers.pan() });
   const pointers = new Pointers(board, view, (at, event) => {
     if (!usable()) return undefined;
     event.preventDefault();
-    editor.close();
-    context.focus();
+    if (!editor.close()) return undefined;
+    focus();
     return tools.begin(at, event);
   });
   board.addEventListener('dblclick', (event) => {
@@ -209,11 +213,11 @@ function draw(client, records) {
   });
   palette.onPick((fields) => {
     if (selection.ids.length > 0 && usable()) edits.restyle(selection.ids, fields);
-    context.focus();
+    focus();
   });
   introduce(client, say);
   bindButtons(actions);
-  listenToKeys(actions, { editor, pointers });
+  listenToKeys(actions, pointers);
 }
 
 /** Tells who this is, and of two whom chance gave one colour, lets the one with the larger peer id take another. */
@@ -245,6 +249,11 @@ function actionsOf({ edits, tools, editor, pointers, context }) {
   const guard = (action) => (...args) => {
     if (usable()) action(...args);
   };
+  /** For what takes shapes away or changes them underneath: a gesture in progress would be about what was before. */
+  const alone = (action) => guard((...args) => {
+    pointers.cancel();
+    return action(...args);
+  });
   const use = (tool) => {
     editor.close();
     pointers.cancel();
@@ -277,10 +286,10 @@ function actionsOf({ edits, tools, editor, pointers, context }) {
   };
   return {
     use,
-    undo: guard(() => edits.undo()),
-    redo: guard(() => edits.redo()),
+    undo: alone(() => edits.undo()),
+    redo: alone(() => edits.redo()),
     order: guard((where) => edits.reorder(selection.ids, where)),
-    remove: guard(() => edits.remove(selection.ids)),
+    remove: alone(() => edits.remove(selection.ids)),
     duplicate: guard(() => tools.duplicate()),
     nudge: guard((dx, dy) => tools.nudge(dx, dy)),
     stretch: guard((dx, dy) => tools.stretch(dx, dy)),
@@ -297,7 +306,7 @@ function actionsOf({ edits, tools, editor, pointers, context }) {
       if (selection.ids.length > 0) selection.clear();
       else use('select');
     },
-    clear: guard(async () => {
+    clear: alone(async () => {
       const { count } = scene;
       const shapes = count === 1 ? 'One shape goes' : `All ${count.toLocaleString('en')} shapes go`;
       if (await confirmed($('clearing'), `${shapes}, for everyone in this room. You can undo it.`)) edits.clear();
