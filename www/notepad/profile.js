@@ -4,6 +4,9 @@ const COLORS = ['#c2410c', '#a16207', '#4d7c0f', '#0f766e', '#0369a1', '#4f46e5'
 const MOODS = ['Calm', 'Brave', 'Kind', 'Quick', 'Quiet', 'Merry', 'Clever', 'Gentle'];
 const ANIMALS = ['Badger', 'Crane', 'Dolphin', 'Falcon', 'Fox', 'Heron', 'Lynx', 'Otter', 'Owl', 'Panda', 'Robin', 'Seal'];
 
+/** How long a reloaded page waits for the page before it to be gone, which takes no time as a rule. */
+const RELEASE_MS = 500;
+
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
 /** Storage may be switched off, or full: then nothing is remembered. */
@@ -22,6 +25,33 @@ function recall(key, invent) {
   const invented = invent();
   remember('sessionStorage', key, invented);
   return invented;
+}
+
+const random = (bytes) =>
+  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/** Whether this tab has `name` for itself, which it then keeps until it is closed or reloaded. */
+function hold(name) {
+  if (!navigator.locks) {
+    // Outside a secure context: a page that another has just opened is a copy; one that was reloaded is not.
+    const [navigation] = performance.getEntriesByType('navigation');
+    return !(window.opener && navigation?.type === 'navigate');
+  }
+  return new Promise((resolve) => {
+    const held = () => {
+      resolve(true);
+      return new Promise(() => {});
+    };
+    navigator.locks.request(name, { signal: AbortSignal.timeout(RELEASE_MS) }, held).catch(() => resolve(false));
+  });
+}
+
+const tabLock = () => `peersync.tab.${recall('peersync.tab', () => random(8))}`;
+
+// A tab that is opened by another, or duplicated, starts with a copy of what that one was given: two would be one author.
+if (!(await hold(tabLock()))) {
+  for (const key of ['tab', 'identity', 'name', 'color']) remember('sessionStorage', `peersync.${key}`, '');
+  void hold(tabLock());
 }
 
 export const profile = {
@@ -47,8 +77,7 @@ export const profile = {
   },
   /** The secret of this tab's author: after a reload one's own words are still one's own. Two tabs are two people. */
   get identity() {
-    const hex = recall('peersync.identity', () =>
-      Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => byte.toString(16).padStart(2, '0')).join(''));
+    const hex = recall('peersync.identity', () => random(32));
     return Uint8Array.from(hex.match(/../g), (pair) => Number.parseInt(pair, 16));
   },
 };

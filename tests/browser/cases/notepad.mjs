@@ -383,6 +383,26 @@ test('notepad: fits a phone and a desktop, light and dark, without scrolling sid
   }
 });
 
+test('notepad: a tab that another opened is a person of its own, and stays who it is when reloaded', async (context) => {
+  const server = await startServer(context);
+  const url = notepad(server, freshRoom('pad'));
+  const a = await openPad(context, 'A', url);
+  const who = (page) => page.evaluate(() => [window.peersyncClient.author, document.getElementById('name').value]);
+  const [author, name] = await who(a);
+  const opening = a.context().waitForEvent('page');
+  await a.evaluate((url) => void window.open(url), url);
+  const b = await opening;
+  await writable(b);
+  const copy = await who(b);
+  assert.notEqual(copy[0], author);
+  await shows(a, 'people', /^2 people here$/);
+  for (const [page, before] of [[a, [author, name]], [b, copy]]) {
+    await page.reload();
+    await writable(page);
+    assert.deepEqual(await who(page), before);
+  }
+});
+
 test('notepad: the link is shared by keyboard and names the room', async (context) => {
   const server = await startServer(context);
   const room = freshRoom('pad & paper');
