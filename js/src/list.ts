@@ -155,9 +155,9 @@ export class SharedList {
   }
 
   /**
-   * Calls `listener` after each change, local ones too, soon after the call that made them has returned. May be called
-   * before `connect()`; then the room's state arrives as the first changes. A listener that throws is reported and
-   * stops nobody.
+   * Calls `listener` after each change, local ones too: never during the call that made one, but soon after it has
+   * returned, when the list may have changed further. May be called before `connect()`; then the room's state arrives as
+   * the first changes. A listener that throws is reported and stops nobody.
    *
    * @returns a function that ends the observation, as aborting `options.signal` does.
    *

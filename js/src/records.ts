@@ -173,6 +173,9 @@ export class SharedRecords<T extends object = Record<string, JsonValue>> {
    * Deletes a record. Throws `INVALID_ARGUMENT` (also for an id that is not there), `ROOM_FULL`, `NOT_CONNECTED`,
    * `CLOSED`.
    *
+   * With `delete-wins`, an edit that another makes at the same time and by an earlier clock is gone for good: `undo()`
+   * brings the record back as this client had it when it deleted it, without that edit.
+   *
    * @returns the sequence number of the operation that carries the edit.
    *
    * @example
@@ -224,9 +227,9 @@ export class SharedRecords<T extends object = Record<string, JsonValue>> {
   }
 
   /**
-   * Calls `listener` after each change, local ones too, soon after the call that made them has returned. May be called
-   * before `connect()`; then the room's state arrives as the first changes. A listener that throws is reported and
-   * stops nobody.
+   * Calls `listener` after each change, local ones too: never during the call that made one, but soon after it has
+   * returned, when the collection may have changed further. May be called before `connect()`; then the room's state arrives as
+   * the first changes. A listener that throws is reported and stops nobody.
    *
    * @returns a function that ends the observation, as aborting `options.signal` does.
    *
