@@ -4,6 +4,8 @@
 //! yrs has an undo manager; it keeps deleted text in the document, which cannot be bounded, and redoes in an order that
 //! differs from run to run.
 
+use std::sync::Arc;
+
 use crate::{
     sync::{
         update::RootKind,
@@ -29,8 +31,8 @@ pub(super) enum Step {
     Inserted { root: String, kind: RootKind, ranges: Vec<(u32, u32)> },
     /// Characters or items were deleted.
     Deleted { root: String, kind: RootKind, pieces: Vec<Piece> },
-    /// Characters were marked with `after`.
-    Marked { root: String, runs: Vec<MarkedRun>, after: Attributes },
+    /// Characters were marked.
+    Marked { root: String, runs: Vec<MarkedRun> },
     /// A key was set, or deleted.
     Set { root: String, key: String, before: Option<Value>, after: Option<Value> },
 }
@@ -55,12 +57,14 @@ pub(super) enum Content {
     Items(Vec<Value>),
 }
 
-/// Consecutive ids, and the values that marks had before; null: none.
+/// Consecutive ids, and the values that marks had before and got; null: none.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MarkedRun {
     pub(super) id: Id,
     pub(super) len: u32,
     pub(super) before: Attributes,
+    /// Shared by all that got the same.
+    pub(super) after: Arc<Attributes>,
 }
 
 impl DocumentsUndo {
@@ -203,8 +207,13 @@ impl Step {
         96 + match self {
             Self::Inserted { root, ranges, .. } => root.len() + ranges.len() * 8,
             Self::Deleted { root, pieces, .. } => root.len() + pieces.iter().map(Piece::weight).sum::<usize>(),
-            Self::Marked { root, runs, after } => {
-                root.len() + weight(after) + runs.iter().map(|run| 64 + weight(&run.before)).sum::<usize>()
+            Self::Marked { root, runs } => {
+                let mut last: Option<&Arc<Attributes>> = None;
+                let runs = runs.iter().map(|run| {
+                    let shared = last.replace(&run.after).is_some_and(|last| Arc::ptr_eq(last, &run.after));
+                    72 + weight(&run.before) + if shared { 0 } else { weight(&run.after) }
+                });
+                root.len() + runs.sum::<usize>()
             }
             Self::Set { root, key, before, after } => {
                 let values = before.iter().chain(after).map(|value| 32 + 2 * weight_of(value)).sum::<usize>();

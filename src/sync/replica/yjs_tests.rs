@@ -576,3 +576,148 @@ fn foreign_update(author: &Replica, rng: &mut ChaCha8Rng) -> Vec<u8> {
     }
     txn.encode_update_v1()
 }
+
+// ---- undo of large and many things ----
+
+/// Another application's text under a key and in a list, that grew to 120 kB in several updates.
+fn grown_texts(replica: &mut Replica) {
+    use yrs::{Array, Map, Text, TextPrelim, Transact};
+
+    let mut author = client(1);
+    let mut options = yrs::Options::with_client_id(yrs::ClientID::new(author.author.client));
+    options.offset_kind = yrs::OffsetKind::Utf16;
+    let doc = yrs::Doc::with_options(options);
+    let (map, list) = (doc.get_or_insert_map("m"), doc.get_or_insert_array("l"));
+    let mut updates = Vec::new();
+    let mut edit = |edit: &mut dyn FnMut(&mut yrs::TransactionMut<'_>)| {
+        let mut txn = doc.transact_mut();
+        edit(&mut txn);
+        updates.push(txn.encode_update_v1());
+    };
+    let mut texts = Vec::new();
+    edit(&mut |txn| texts.push(map.insert(txn, "k", TextPrelim::new("start"))));
+    edit(&mut |txn| {
+        list.push_back(txn, "before");
+        texts.push(list.push_back(txn, TextPrelim::new("start")));
+        list.push_back(txn, "behind");
+    });
+    for text in &texts {
+        for _ in 0..3 {
+            edit(&mut |txn| text.push(txn, &"x".repeat(40_000)));
+        }
+    }
+    for payload in updates {
+        let op = hostile(&mut author, &payload);
+        assert!(matches!(replica.receive(op, WALL, false), Outcome::Delivered(made) if made[0].void.is_none()));
+    }
+}
+
+/// Everything that a replica has written so far is in effect with another.
+fn assert_counts(replica: &Replica, reader: &mut Replica) {
+    for entry in replica.log.entries() {
+        let op = Op::decode(&entry.op.encode()).unwrap();
+        match reader.receive(op, WALL, false) {
+            Outcome::Delivered(made) => assert!(made.iter().all(|one| one.void.is_none()), "{made:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(reader.text("n"), replica.text("n"));
+    assert_eq!(reader.map("m"), replica.map("m"));
+    assert_eq!(reader.list("l"), replica.list("l"));
+}
+
+#[test]
+fn y7_undo_leaves_away_what_no_operation_can_carry() {
+    let short = |text: &str| Value::String(text.to_owned());
+    for overwrite in [false, true] {
+        let mut replica = client(2);
+        grown_texts(&mut replica);
+        if overwrite {
+            replica.map_set("m", "k", &Value::Null).unwrap();
+        } else {
+            replica.map_delete("m", "k").unwrap();
+        }
+        replica.commit(WALL);
+        assert_eq!(replica.undo(WALL), Ok(false));
+        assert_eq!(replica.map_get("m", "k"), overwrite.then_some(Value::Null));
+        replica.checkpoint();
+        replica.list_delete("l", 0, 3).unwrap();
+        replica.commit(WALL);
+        assert_eq!(replica.undo(WALL), Ok(true));
+        assert_eq!(replica.list("l"), [short("before"), short("behind")]);
+        replica.commit(WALL);
+        replica.insert("n", 0, "later", None).unwrap();
+        replica.commit(WALL);
+        assert_counts(&replica, &mut client(3));
+        // The way back and forth works for what did come back.
+        assert_eq!(replica.undo(WALL), Ok(true));
+        assert_eq!(replica.undo(WALL), Ok(false));
+    }
+}
+
+#[test]
+fn u2_marks_of_many_runs_come_back_in_one_update() {
+    let (mut replica, mut shown) = (client(1), Shown::default());
+    let color = |n: u32| Attributes::from([("color".to_owned(), Value::Number(f64::from(n)))]);
+    for n in 0..600 {
+        // Every third without a mark; neighbours have others.
+        let marks = if n % 3 == 0 { Attributes::new() } else { color(n) };
+        replica.insert("n", 0, "ab", Some(&marks)).unwrap();
+    }
+    replica.commit(WALL);
+    let marked = replica.text_delta("n");
+    replica.checkpoint();
+    replica.format("n", 1, 1_198, &color(7)).unwrap();
+    let all_seven = replica.text_delta("n");
+    replica.commit(WALL);
+    while let Some((change, _)) = replica.next_change() {
+        shown.show(change);
+    }
+    for _ in 0..2 {
+        for (undoing, expected) in [(true, &marked), (false, &all_seven)] {
+            assert_eq!(if undoing { replica.undo(WALL) } else { replica.redo(WALL) }, Ok(true));
+            assert_eq!(replica.pending.len(), 1);
+            assert_eq!(&replica.text_delta("n"), expected);
+            let mut events = 0;
+            while let Some((change, _)) = replica.next_change() {
+                shown.show(change);
+                events += 1;
+            }
+            assert_eq!(events, 1);
+            let told: Vec<_> = expected.iter().cloned().flat_map(characters_of).collect();
+            assert_eq!(shown.texts["n"], told);
+            replica.commit(WALL);
+        }
+    }
+    assert_counts(&replica, &mut client(3));
+}
+
+#[test]
+fn u2_neighbours_by_place_come_back_together() {
+    let mut replica = client(1);
+    for n in 0..300 {
+        replica.insert("n", 0, if n % 2 == 0 { "a" } else { "b\u{1f600}" }, None).unwrap();
+        replica.list_insert("l", 0, &[Value::Number(f64::from(n))]).unwrap();
+    }
+    replica.commit(WALL);
+    let (text, list) = (replica.text("n"), replica.list("l"));
+    for _ in 0..3 {
+        replica.checkpoint();
+        replica.delete("n", 1, replica.text_len("n") - 1).unwrap();
+        replica.list_delete("l", 1, 298).unwrap();
+        replica.commit(WALL);
+        assert_eq!(replica.undo(WALL), Ok(true));
+        assert_eq!(replica.pending.len(), 2);
+        assert_eq!((replica.text("n"), replica.list("l")), (text.clone(), list.clone()));
+        assert_eq!(replica.redo(WALL), Ok(true));
+        assert_eq!((replica.text_len("n"), replica.list("l").len()), (1, 2));
+        assert_eq!(replica.undo(WALL), Ok(true));
+        assert_eq!((replica.text("n"), replica.list("l")), (text.clone(), list.clone()));
+        replica.commit(WALL);
+    }
+    // The ids lead through all of that to what was inserted first.
+    assert_eq!(replica.undo(WALL), Ok(true));
+    assert_eq!((replica.text("n"), replica.list("l")), (String::new(), Vec::new()));
+    replica.commit(WALL);
+    assert_counts(&replica, &mut client(3));
+}
