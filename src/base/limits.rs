@@ -171,6 +171,8 @@ pub const VECTOR_REPLY_MS: u64 = 1_000;
 pub const MAX_WANTS: usize = 1_024;
 /// Voided operations that an author is told of again when it comes back.
 pub const MAX_VOIDS_TOLD: usize = 1_024;
+/// Voided records of others that a peer is told of each time, because it may have them from elsewhere. More: not told.
+pub const MAX_OTHERS_VOIDS_TOLD: usize = 64;
 
 // ---- presence ----
 

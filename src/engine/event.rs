@@ -122,7 +122,9 @@ impl Event {
     pub fn is_own_doing(&self) -> bool {
         match self {
             Self::Change { origin, .. } => *origin == Origin::Local,
-            Self::Pending(_) | Self::History { .. } | Self::Acked { .. } | Self::Refused { .. } | Self::Synced(_) => true,
+            Self::Pending(_) | Self::History { .. } | Self::Acked { .. } | Self::Refused { .. } | Self::Synced(_) => {
+                true
+            }
             _ => false,
         }
     }

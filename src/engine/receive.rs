@@ -2,7 +2,11 @@
 
 use super::{Durability, Engine, Event};
 use crate::{
-    base::{LinkId, OpId, Ordered, Refusal, Seq, Timestamp, limits::MAX_VOIDS_TOLD, note},
+    base::{
+        LinkId, OpId, Refusal, Seq, Timestamp,
+        limits::{MAX_OTHERS_VOIDS_TOLD, MAX_VOIDS_TOLD},
+        note,
+    },
     gossip::PeerHello,
     sync::{Delivery, Outcome},
     wire::{Ack, CompactOp, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
@@ -100,13 +104,16 @@ impl Engine {
     }
 
     /// Voids that their author has not issued again: its own, and the records of anyone that the backend took away for
-    /// their stamp, which this peer may have from elsewhere with their payload (SPEC V5). Goes out before any persisted mark that covers them (marks wait
-    /// for the flush), so that the author never takes a void for a safe operation.
+    /// their stamp, which this peer may have from elsewhere with their payload (SPEC V5). Goes out before any persisted
+    /// mark that covers them (marks wait for the flush), so that the author never takes a void for a safe operation.
     fn tell_voids(&mut self, now: Timestamp, link: LinkId) {
         let Some((_, Some(hello))) = self.gossip.peer(link).filter(|_| self.config.backend) else { return };
-        let ahead = self.replica.clock_voids().map(|id| (id, Refusal::ClockAhead));
-        let voids = self.replica.voids_of(hello.author).chain(ahead).into_map();
-        for (id, reason) in voids.into_iter().take(MAX_VOIDS_TOLD) {
+        // Own ones first: a stranger's must not crowd them out.
+        let own: Vec<_> = self.replica.voids_of(hello.author).take(MAX_VOIDS_TOLD).collect();
+        let known = |id: &OpId| own.iter().any(|(own, _)| own == id);
+        let others = self.replica.clock_voids().take(MAX_VOIDS_TOLD).filter(|id| !known(id));
+        let others: Vec<_> = others.take(MAX_OTHERS_VOIDS_TOLD).map(|id| (id, Refusal::ClockAhead)).collect();
+        for (id, reason) in own.into_iter().chain(others) {
             self.send_refused(now, link, id, reason);
         }
     }
@@ -252,6 +259,8 @@ impl Engine {
     fn on_equivocation(&mut self, link: LinkId, id: OpId, author: crate::base::AuthorId, rebuilt: bool) {
         self.push_event(Event::Equivocation { author, writer: id.writer });
         if rebuilt {
+            // The whole order is stored again, with what was made on the way.
+            self.stats.ops_made += self.replica.take_made().len() as u64;
             self.journal.rebuilt(&self.replica);
             self.reissue_what_fell_with_the_branch();
             self.gossip.on_rebuilt(id.writer, self.replica.log());

@@ -49,7 +49,7 @@ fn e3_events_that_nobody_fetches_are_bounded_and_their_loss_is_told_last() {
 
 #[test]
 fn e3_what_the_application_does_itself_is_told_whole() {
-    let mut engine = with_puppet(SERVER, false, false);
+    let mut engine = engine(1, 1);
     let edits = MAX_EVENTS as u64 + 500;
     for edit in 0..edits {
         engine.insert(Timestamp(edit), "n", 0, "x", None).unwrap();

@@ -139,17 +139,18 @@ impl Records {
     /// what changed, by collection.
     pub(crate) fn apply(&mut self, entries: &[Entry], hlc: Hlc, writer: WriterId, first: u32) -> Vec<RecordsChange> {
         let mut number = first;
-        let mut changes: Vec<RecordsChange> = Vec::new();
+        let mut touched: BTreeMap<&str, BTreeMap<&str, Vec<(&Entry, u32)>>> = BTreeMap::new();
         for entry in entries {
-            let collection = self.collections.entry(entry.collection.clone()).or_default();
-            let happened = collection.apply(entry, Stamp { hlc, writer, number });
+            let collection = touched.entry(&entry.collection).or_default();
+            collection.entry(&entry.id).or_default().push((entry, number));
             number = number.saturating_add(entry.writes.len() as u32);
-            match changes.last_mut().filter(|last| last.collection == entry.collection) {
-                Some(last) => last.changes.extend(happened),
-                None if happened.is_empty() => {}
-                None => {
-                    changes.push(RecordsChange { collection: entry.collection.clone(), changes: happened });
-                }
+        }
+        let mut changes = Vec::new();
+        for (name, records) in touched {
+            let collection = self.collections.entry(name.to_owned()).or_default();
+            let happened = collection.apply(records, Stamp { hlc, writer, number: 0 });
+            if !happened.is_empty() {
+                changes.push(RecordsChange { collection: name.to_owned(), changes: happened });
             }
         }
         changes
@@ -207,45 +208,68 @@ impl Records {
     }
 }
 
+/// One record before an operation, as far as the operation may change it.
+struct Earlier<'a> {
+    id: &'a str,
+    visible: bool,
+    key: Position,
+    fields: PackedFields,
+    /// Fields that the operation names.
+    named: BTreeSet<&'a str>,
+}
+
 impl Collection {
-    fn apply(&mut self, entry: &Entry, first: Stamp) -> Vec<RecordChange> {
-        let record = self.records.entry(entry.id.clone()).or_default();
-        let was_visible = record.is_visible();
-        let old_key = record.order_key();
-        let old_fields = if was_visible { touched(record, entry) } else { PackedFields::new() };
-        for (at, write) in entry.writes.iter().enumerate() {
-            let number = first.number.saturating_add(at as u32);
-            record.write(write, Stamp { number, ..first });
-        }
-        let (is_visible, key) = (record.is_visible(), record.order_key());
-        let moved = key != old_key;
-        let updates = changed(record, entry, &old_fields);
-        let all = if is_visible && !was_visible { record.fields() } else { Fields::new() };
-        if was_visible && (moved || !is_visible) {
-            self.order.remove(&(old_key, entry.id.clone()));
-        }
-        if is_visible && (moved || !was_visible) {
-            self.order.insert((key.clone(), entry.id.clone()));
-        }
-        let id = entry.id.clone();
-        match (was_visible, is_visible) {
-            (false, false) => Vec::new(),
-            (true, false) => vec![RecordChange::Delete { id }],
-            (false, true) => {
-                let before = self.follower(&key, &id);
-                vec![RecordChange::Insert { id, fields: all, before }]
-            }
-            (true, true) => {
-                let mut changes = Vec::new();
-                if moved {
-                    let before = self.follower(&key, &id);
-                    changes.push(RecordChange::Move { id: id.clone(), before });
+    /// Applies writes, by record: each is looked at once before and once after, however often an operation turns it.
+    fn apply(&mut self, touched: BTreeMap<&str, Vec<(&Entry, u32)>>, stamp: Stamp) -> Vec<RecordChange> {
+        let mut earlier = Vec::new();
+        for (id, entries) in touched {
+            let record = self.records.entry(id.to_owned()).or_default();
+            earlier.push(Earlier::of(id, record, &entries));
+            for (entry, first) in entries {
+                for (at, write) in (first..).zip(&entry.writes) {
+                    record.write(write, Stamp { number: at, ..stamp });
                 }
-                if !updates.is_empty() {
-                    changes.push(RecordChange::Update { id, fields: updates });
-                }
-                changes
             }
+        }
+        let mut changes = Vec::new();
+        let mut later = Vec::new();
+        for before in earlier {
+            let Some(record) = self.records.get(before.id) else { continue };
+            let (visible, key) = (record.is_visible(), record.order_key());
+            if before.visible && (!visible || key != before.key) {
+                self.order.remove(&(before.key.clone(), before.id.to_owned()));
+            }
+            match (before.visible, visible) {
+                (true, false) => changes.push(RecordChange::Delete { id: before.id.to_owned() }),
+                (_, true) => later.push((key, before)),
+                (false, false) => {}
+            }
+        }
+        // From the end, so that what a record is put before is already where it belongs.
+        later.sort_by(|(one, a), (other, b)| (other, b.id).cmp(&(one, a.id)));
+        for (key, before) in later {
+            self.note_change(key, &before, &mut changes);
+        }
+        changes
+    }
+
+    fn note_change(&mut self, key: Position, before: &Earlier<'_>, changes: &mut Vec<RecordChange>) {
+        let id = before.id.to_owned();
+        if !before.visible || key != before.key {
+            self.order.insert((key.clone(), id.clone()));
+        }
+        let Some(record) = self.records.get(before.id) else { return };
+        if !before.visible {
+            let (fields, before) = (record.fields(), self.follower(&key, &id));
+            changes.push(RecordChange::Insert { id, fields, before });
+            return;
+        }
+        if key != before.key {
+            changes.push(RecordChange::Move { id: id.clone(), before: self.follower(&key, &id) });
+        }
+        let fields = before.differences(record);
+        if !fields.is_empty() {
+            changes.push(RecordChange::Update { id, fields });
         }
     }
 
@@ -289,30 +313,31 @@ impl Collection {
     }
 }
 
-/// Values of what an entry may change; all of them if it deletes.
-fn touched(record: &Record, entry: &Entry) -> PackedFields {
-    if entry.writes.iter().any(|write| matches!(write, Write::Delete(_))) {
-        return record.packed();
-    }
-    let names = entry.writes.iter().filter_map(|write| match write {
-        Write::Set(name, _) => Some(name),
-        _ => None,
-    });
-    names.filter_map(|name| Some((name.clone(), record.value(name)?.clone()))).into_map()
-}
-
-fn changed(record: &Record, entry: &Entry, old: &PackedFields) -> BTreeMap<String, Option<Value>> {
-    let names = entry
-        .writes
-        .iter()
-        .filter_map(|write| match write {
-            Write::Set(name, _) => Some(name),
+impl<'a> Earlier<'a> {
+    fn of(id: &'a str, record: &Record, entries: &[(&'a Entry, u32)]) -> Self {
+        let visible = record.is_visible();
+        let writes = || entries.iter().flat_map(|(entry, _)| &entry.writes);
+        let named = writes().filter_map(|write| match write {
+            Write::Set(name, _) => Some(name.as_str()),
             _ => None,
-        })
-        .chain(old.keys())
-        .into_set();
-    let differs = |name: &&String| record.value(name) != old.get(*name);
-    names.into_iter().filter(differs).map(|name| (name.clone(), record.value(name).map(Packed::value))).into_map()
+        });
+        let named = named.into_set();
+        let fields = if !visible {
+            PackedFields::new()
+        } else if writes().any(|write| matches!(write, Write::Delete(_))) {
+            record.packed()
+        } else {
+            named.iter().filter_map(|name| Some(((*name).to_owned(), record.value(name)?.clone()))).into_map()
+        };
+        Self { id, visible, key: record.order_key(), fields, named }
+    }
+
+    fn differences(&self, record: &Record) -> BTreeMap<String, Option<Value>> {
+        let names = self.named.iter().copied().chain(self.fields.keys().map(String::as_str)).into_set();
+        let differs = |name: &&str| record.value(name) != self.fields.get(*name);
+        let changed = names.into_iter().filter(differs);
+        changed.map(|name| (name.to_owned(), record.value(name).map(Packed::value))).into_map()
+    }
 }
 
 fn field_differences(old: &PackedFields, new: &PackedFields) -> BTreeMap<String, Option<Value>> {

@@ -184,6 +184,9 @@ fn read(payload: &[u8]) -> Result<Vec<Entry>, WireError> {
         let id = read_name(&mut reader)?;
         // A write takes a byte at least.
         let count = reader.length("writes", reader.remaining())?;
+        if count == 0 {
+            return Err(WireError::NotCanonical("writes"));
+        }
         let mut writes = Vec::new();
         for _ in 0..count {
             writes.push(read_write(&mut reader)?);

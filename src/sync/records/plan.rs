@@ -201,7 +201,8 @@ impl Records {
 fn place(collection: &str, others: &[&(Position, String)], index: usize, writer: WriterId) -> (Position, Vec<Entry>) {
     let key = |at: Option<usize>| at.and_then(|at| others.get(at)).map(|(position, _)| position.as_slice());
     let (low, high) = (key(index.checked_sub(1)), key(Some(index)));
-    let has_room = low.is_none() || high.is_none() || low < high;
+    // A record without a position, which only a hostile peer makes, stands first: nothing fits before it.
+    let has_room = (low.is_none() || high.is_none() || low < high) && high.is_none_or(|high| !high.is_empty());
     if has_room {
         let position = between(low, high, writer);
         if !is_long(&position) {

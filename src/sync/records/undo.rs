@@ -153,7 +153,10 @@ impl RecordUndo {
     fn revert(&self, record: &Record, standings: &Standings) -> Vec<(Write, Option<Stamp>)> {
         let is_visible = record.is_visible();
         if let Some((created, gone)) = self.created {
-            let own = is_visible && standings.same(record.created, created);
+            // What somebody else has written to is no longer this user's alone; a deletion of its own is done again.
+            let is_deletion = gone.is_some_and(|gone| gone.writer == created.writer);
+            let shared = !is_deletion && record.cells.values().any(|cell| cell.stamp.writer != created.writer);
+            let own = is_visible && !shared && standings.same(record.created, created);
             return if own { vec![(Write::Delete(DeletePolicy::DeleteWins), gone)] } else { Vec::new() };
         }
         if let Some(deleted) = &self.deleted {
@@ -209,7 +212,9 @@ impl Deleted {
         let gone = gone.map(|name| (Write::Set(name.clone(), None), None));
         let back = self.fields.iter().filter(|(name, (_, value))| now.get(*name) != Some(value));
         let back = back.map(|(name, (stamp, value))| (Write::Set(name.clone(), Some(value.clone())), Some(*stamp)));
-        gone.chain(back).collect()
+        let place = self.position.iter().filter(|(_, position)| *position != record.order_key());
+        let place = place.map(|(stamp, position)| (Write::Place(position.clone()), Some(*stamp)));
+        gone.chain(back).chain(place).collect()
     }
 }
 

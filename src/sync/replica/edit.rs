@@ -107,7 +107,8 @@ impl Replica {
 
     /// Issues the payload of this replica's own voided operation `seq` again. `None` if there is none such.
     pub fn reissue(&mut self, seq: Seq, wall: WallTime) -> Option<Delivery> {
-        self.commit_patch();
+        // What waits was promised the next place.
+        self.commit_all(wall);
         let entry = self.log.entry(OpId { writer: self.author.writer, seq })?;
         let (kind, payload) = (entry.op.header.kind, entry.op.payload.clone()?);
         // A refused reissue names the same original again.

@@ -58,10 +58,13 @@ impl Replica {
 
     /// Delivers everything again except the writer's operations from `id` on.
     fn rebuild_without(&mut self, id: OpId, wall: WallTime) {
+        // What waits is judged with the rest: it may lean on the losing branch.
+        self.commit_all(wall);
         let before = self.documents.as_ref().map(Documents::views);
         let told = self.changes.len();
         self.stale.get_or_insert_with(|| self.records.clone());
         self.forget_history();
+        self.issues.clear();
         self.waiting.drop_from(id);
         let (kept, dropped): (Vec<_>, Vec<_>) = self
             .log
@@ -83,14 +86,6 @@ impl Replica {
         for name in names {
             let ready = self.unblocked(name);
             self.deliver(ready, wall);
-        }
-        for update in &self.pending {
-            if let Some(documents) = &mut self.documents
-                && let Ok(summary) = update::inspect(update, self.author.client)
-                && documents.apply(update, &summary).is_err()
-            {
-                self.apply_failures += 1;
-            }
         }
         self.changes.truncate(told);
         self.report_differences(before.as_ref());

@@ -451,6 +451,8 @@ impl std::fmt::Debug for Replica {
 }
 
 #[cfg(test)]
+mod rebuild_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod undo_tests;

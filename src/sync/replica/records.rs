@@ -135,7 +135,7 @@ impl Replica {
 
     /// Applies own writes at once and keeps them for the next operation.
     pub(super) fn write_records(&mut self, entries: Vec<Reversal>, wall: WallTime, mut undo: Option<&mut RecordsUndo>) {
-        for (entry, stands_for) in entries {
+        for (entry, stands_for) in entries.into_iter().flat_map(split_reversal) {
             let bytes = records::encoded_len(&entry);
             // What was typed before stays before; and a patch is one operation.
             if !self.pending.is_empty() || self.patch.bytes + bytes > MAX_PATCH_BYTES {
@@ -177,7 +177,7 @@ impl Replica {
 
     pub(super) fn merge_records(&mut self, op: &Op) {
         if let Some((seq, ..)) = reissued_of(op) {
-            self.supersede(OpId { seq, ..op.header.id() }, op.header.id());
+            self.supersede(OpId { seq, ..op.header.id() }, op);
         }
         if !self.policy.documents {
             return;
@@ -190,21 +190,35 @@ impl Replica {
     }
 
     /// A later issue counts in place of the earlier ones (SPEC V4).
-    fn supersede(&mut self, original: OpId, issue: OpId) {
-        let last = self.issues.insert(original, issue).unwrap_or(original);
-        self.take_effect_away(last);
+    fn supersede(&mut self, original: OpId, issue: &Op) {
+        let id = issue.header.id();
+        let last = self.issues.insert(original, id).unwrap_or(original);
+        let Some(entry) = self.log.entry(last) else { return };
+        let (had_effect, hlc) = (entry.void.is_none(), entry.op.header.hlc);
+        if id.writer == self.author.writer {
+            // Own edits are undone under their new stamps.
+            let writes: usize = patch_of(issue).iter().map(|entry| entry.writes.len()).sum();
+            let writer = id.writer;
+            for number in 0..writes as u32 {
+                let written = Stamp { hlc: issue.header.hlc, writer, number };
+                self.standings.note(written, Stamp { hlc, writer, number });
+            }
+        }
+        if had_effect {
+            self.rebuild_records_later();
+        }
     }
 
     /// The backend has voided somebody's records for their stamp (SPEC V5), or own ones cannot be issued again.
     pub fn void_records(&mut self, id: OpId) {
         let is_patch = self.log.entry(id).is_some_and(|entry| is_patch(&entry.op));
-        if is_patch {
-            self.take_effect_away(id);
+        if is_patch && self.log.void(id, Refusal::ClockAhead) {
+            self.rebuild_records_later();
         }
     }
 
-    fn take_effect_away(&mut self, id: OpId) {
-        if self.log.void(id, Refusal::ClockAhead) && self.policy.documents && self.stale.is_none() {
+    fn rebuild_records_later(&mut self) {
+        if self.policy.documents && self.stale.is_none() {
             self.stale = Some(self.records.clone());
         }
     }
@@ -212,10 +226,22 @@ impl Replica {
     /// Builds the records anew if an operation lost its effect: what it had overwritten is in the log only.
     pub(super) fn refresh_records(&mut self) {
         let Some(told) = self.stale.take() else { return };
+        let effective = || self.log.entries().iter().filter(|entry| entry.void.is_none() && is_patch(&entry.op));
+        let original = |op: &Op| {
+            let id = op.header.id();
+            reissued_of(op).map_or(id, |(seq, ..)| OpId { seq, ..id })
+        };
+        // Of each operation the last issue that has an effect counts.
+        let mut last = BTreeMap::new();
+        for entry in effective() {
+            last.insert(original(&entry.op), entry.op.header.id());
+        }
         let mut fresh = Records::default();
-        for entry in self.log.entries().iter().filter(|entry| entry.void.is_none()) {
+        for entry in effective() {
             let header = &entry.op.header;
-            fresh.apply(&patch_of(&entry.op), header.hlc, header.writer, 0);
+            if last.get(&original(&entry.op)) == Some(&header.id()) {
+                fresh.apply(&patch_of(&entry.op), header.hlc, header.writer, 0);
+            }
         }
         fresh.apply(&self.patch.entries, self.patch.hlc, self.author.writer, 0);
         self.records = fresh;
@@ -241,6 +267,38 @@ impl Replica {
     pub(super) fn update_seq(&self) -> Seq {
         self.next_seq() + Seq::from(!self.patch.is_empty())
     }
+}
+
+/// What undo brings back may be larger than any edit was: it goes in pieces, the creation first.
+fn split_reversal((entry, stands_for): Reversal) -> Vec<Reversal> {
+    if records::encoded_len(&entry) <= MAX_PATCH_BYTES {
+        return vec![(entry, stands_for)];
+    }
+    let Entry { collection, id, writes } = entry;
+    let mut originals = stands_for.into_iter();
+    let mut pieces: Vec<Reversal> = Vec::new();
+    let mut room = 0;
+    for write in writes {
+        let original = originals.next().flatten();
+        let bytes = records::encoded_len(&Entry {
+            collection: collection.clone(),
+            id: id.clone(),
+            writes: vec![write.clone()],
+        });
+        match pieces.last_mut().filter(|_| bytes <= room) {
+            Some((piece, stands_for)) => {
+                piece.writes.push(write);
+                stands_for.push(original);
+            }
+            None => {
+                let piece = Entry { collection: collection.clone(), id: id.clone(), writes: vec![write] };
+                pieces.push((piece, vec![original]));
+                room = MAX_PATCH_BYTES;
+            }
+        }
+        room = room.saturating_sub(bytes);
+    }
+    pieces
 }
 
 fn is_patch(op: &Op) -> bool {

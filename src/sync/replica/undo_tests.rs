@@ -218,22 +218,19 @@ fn u3_the_stack_is_bounded() {
 #[test]
 fn u3_a_step_is_undone_whole_or_not_at_all() {
     const RECORDS: usize = 700;
-    let point =
-        |at: usize| Value::Object(BTreeMap::from(["x", "y"].map(|key| (key.to_owned(), Value::Number(at as f64)))));
-    let fields =
-        |points: usize| BTreeMap::from([("points".to_owned(), Some(Value::Array((0..points).map(point).collect())))]);
-    // A board of 400 strokes of 100 or 1,000 points is cleared and comes back; of over 32 MiB it is gone for good.
-    for (points, comes_back) in [(100, true), (1_000, true), (4_000, false)] {
+    let fields = |bytes: usize| BTreeMap::from([("text".to_owned(), Some(Value::String("x".repeat(bytes))))]);
+    // A large board that was cleared comes back; one of over 32 MiB is gone for good.
+    for (bytes, comes_back) in [(1_000, true), (20_000, true), (50_000, false)] {
         let mut a = client(1);
         for id in 0..RECORDS {
-            a.record_set(WALL, "c", &format!("r{id}"), &fields(points), RecordWrite::Insert).unwrap();
+            a.record_set(WALL, "c", &format!("r{id}"), &fields(bytes), RecordWrite::Insert).unwrap();
         }
         a.begin_edit(Timestamp(100_000));
         for id in 0..RECORDS {
             a.record_delete(WALL, "c", &format!("r{id}"), POLICY).unwrap();
         }
         assert_eq!(a.records_len("c"), 0);
-        assert_eq!(a.undo(WALL), Ok(comes_back), "{points}");
+        assert_eq!(a.undo(WALL), Ok(comes_back), "{bytes}");
         assert_eq!(a.records_len("c"), if comes_back { RECORDS } else { 0 });
         // What comes later can be undone as ever.
         a.begin_edit(Timestamp(200_000));

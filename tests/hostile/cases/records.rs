@@ -47,7 +47,7 @@ async fn l1_patches_that_do_not_decode_are_void_and_counted() {
     let mut session = rig.session().await;
     let deep = [vec![6, 1].repeat(MAX_VALUE_DEPTH + 1), vec![0]].concat();
     let endless = [CREATE, PLACE, 1, 0].as_slice();
-    let bad: Vec<Vec<u8>> = vec![
+    let bad: [Vec<u8>; 19] = [
         Vec::new(),
         b"patch".to_vec(),
         // A collection that no earlier entry named; counts that ask for more than is there.
