@@ -5,7 +5,7 @@ use yrs::updates::decoder::Decode;
 use super::{Inspector, canonical::canonical, join::joined};
 use crate::{
     base::limits::{MAX_CLOCK_ADVANCE, MAX_NAME_BYTES},
-    wire::{Reader, put_uvarint},
+    wire::put_uvarint,
 };
 
 /// The head of a struct: ids of neighbours, or a root's name and a key.
@@ -77,19 +77,15 @@ fn gap(len: u64) -> Vec<u8> {
 
 /// The clocks of an update that cannot be read, without what was in it.
 fn stand_in(bytes: &[u8], client: u64) -> Vec<Vec<u8>> {
-    let Some(start) = first_clock(bytes) else { return Vec::new() };
-    let update = yrs::Update::decode_v1(bytes).ok();
-    let end = update.map_or(start, |update| u64::from(update.state_vector().get(&yrs::ClientID::new(client))));
-    let steps = (start..end).step_by(MAX_CLOCK_ADVANCE as usize);
-    let one = |from: u64| piece(1, client, from, &gap((end - from).min(u64::from(MAX_CLOCK_ADVANCE))));
-    steps.map(one).collect()
-}
-
-fn first_clock(bytes: &[u8]) -> Option<u64> {
-    let mut reader = Reader::new(bytes);
-    let clients = reader.uvarint().ok()?;
-    let (_, _, clock) = (reader.uvarint().ok()?, reader.uvarint().ok()?, reader.uvarint().ok()?);
-    (clients == 1).then_some(clock)
+    let Ok(update) = yrs::Update::decode_v1(bytes) else { return Vec::new() };
+    let made = update.insertions(true);
+    let ranges = made.get(&yrs::ClientID::new(client)).into_iter().flat_map(|ranges| ranges.iter());
+    let steps = ranges.flat_map(|(range, ())| {
+        let starts = range.clone().step_by(MAX_CLOCK_ADVANCE as usize);
+        let end = range.end;
+        starts.map(move |from| (u64::from(from), u64::from((end - from).min(MAX_CLOCK_ADVANCE))))
+    });
+    steps.map(|(from, len)| piece(1, client, from, &gap(len))).collect()
 }
 
 /// Updates that only delete, each within `max` bytes.
@@ -136,5 +132,60 @@ impl Inspector<'_> {
             }
         }
         Some(ranges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use yrs::{Any, Map, Out, Text, Transact};
+
+    use super::*;
+    use crate::sync::update::inspect;
+
+    /// Applies pieces as another replica does; the clocks that they cover without a gap.
+    fn clocks(pieces: &[Vec<u8>], from: u64, max: usize) -> u64 {
+        pieces.iter().fold(from, |clock, piece| {
+            assert!(piece.len() <= max);
+            let (_, start, end) = inspect(piece, 7).unwrap().structs.unwrap_or((7, clock, clock));
+            assert_eq!(start, clock);
+            end
+        })
+    }
+
+    #[test]
+    fn y7_a_struct_that_cannot_be_cut_leaves_its_clocks() {
+        let (doc, reader) = (yrs::Doc::with_client_id(7), yrs::Doc::with_client_id(8));
+        let (map, text) = (doc.get_or_insert_map("m"), doc.get_or_insert_text("n"));
+        let whole = {
+            let mut txn = doc.transact_mut();
+            map.insert(&mut txn, "a", 1);
+            map.insert(&mut txn, "a", "x".repeat(300_000));
+            text.insert(&mut txn, 0, "kept");
+            map.insert(&mut txn, "b", 2);
+            txn.encode_update_v1()
+        };
+        let pieces = split(&whole, 7, 1_000);
+        assert_eq!(clocks(&pieces, 0, 1_000), 7);
+        let (map, text) = (reader.get_or_insert_map("m"), reader.get_or_insert_text("n"));
+        let mut txn = reader.transact_mut();
+        for piece in &pieces {
+            txn.apply_update(yrs::Update::decode_v1(piece).unwrap()).unwrap();
+        }
+        assert_eq!(yrs::GetString::get_string(&text, &txn), "kept");
+        assert_eq!((map.get(&txn, "a"), map.get(&txn, "b")), (None, Some(Out::Any(Any::from(2)))));
+    }
+
+    #[test]
+    fn y7_an_update_that_cannot_be_read_leaves_its_clocks() {
+        let doc = yrs::Doc::with_client_id(7);
+        let (map, text) = (doc.get_or_insert_map("m"), doc.get_or_insert_text("n"));
+        text.insert(&mut doc.transact_mut(), 0, "before");
+        // Deeper than any update may nest.
+        let deep = (0..40).fold(Any::from("x".repeat(2_000)), |inner, _| Any::from(vec![inner]));
+        let mut txn = doc.transact_mut();
+        map.insert(&mut txn, "a", deep);
+        text.insert(&mut txn, 0, "more");
+        let whole = txn.encode_update_v1();
+        assert_eq!(clocks(&split(&whole, 7, 1_000), 6, 1_000), 11);
     }
 }
