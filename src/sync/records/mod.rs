@@ -139,7 +139,7 @@ impl Records {
     /// what changed, by collection.
     pub(crate) fn apply(&mut self, entries: &[Entry], hlc: Hlc, writer: WriterId, first: u32) -> Vec<RecordsChange> {
         let mut number = first;
-        let mut touched: BTreeMap<&str, BTreeMap<&str, Vec<(&Entry, u32)>>> = BTreeMap::new();
+        let mut touched: BTreeMap<&str, Touched<'_>> = BTreeMap::new();
         for entry in entries {
             let collection = touched.entry(&entry.collection).or_default();
             collection.entry(&entry.id).or_default().push((entry, number));
@@ -208,6 +208,9 @@ impl Records {
     }
 }
 
+/// Entries of one operation by record, each with the number of its first write.
+type Touched<'a> = BTreeMap<&'a str, Vec<(&'a Entry, u32)>>;
+
 /// One record before an operation, as far as the operation may change it.
 struct Earlier<'a> {
     id: &'a str,
@@ -220,7 +223,7 @@ struct Earlier<'a> {
 
 impl Collection {
     /// Applies writes, by record: each is looked at once before and once after, however often an operation turns it.
-    fn apply(&mut self, touched: BTreeMap<&str, Vec<(&Entry, u32)>>, stamp: Stamp) -> Vec<RecordChange> {
+    fn apply(&mut self, touched: Touched<'_>, stamp: Stamp) -> Vec<RecordChange> {
         let mut earlier = Vec::new();
         for (id, entries) in touched {
             let record = self.records.entry(id.to_owned()).or_default();
