@@ -279,22 +279,14 @@ impl Documents {
                 }
                 let (at, len) = (run.at + from - start, to - from);
                 let before = present_marks(&run, &fix);
-                let fix = match fixes.last_mut() {
-                    Some((last_at, many, same)) if **same == fix => {
-                        if *last_at + *many == at {
-                            *many += len;
-                        } else {
-                            let fix = same.clone();
-                            fixes.push((at, len, fix));
-                        }
-                        back.last().map_or_else(|| Arc::new(fix), |last| last.after.clone())
-                    }
-                    _ => {
-                        let fix = Arc::new(fix);
-                        fixes.push((at, len, fix.clone()));
-                        fix
-                    }
+                let fix = match back.last() {
+                    Some(last) if *last.after == fix => last.after.clone(),
+                    _ => Arc::new(fix),
                 };
+                match fixes.last_mut() {
+                    Some((place, many, same)) if *place + *many == at && Arc::ptr_eq(same, &fix) => *many += len,
+                    _ => fixes.push((at, len, fix.clone())),
+                }
                 back.push(MarkedRun { id: (client, from), len, before, after: fix });
             }
         }
