@@ -20,7 +20,7 @@ use crate::{
     },
     sync::{
         update::{RootKind, inspect},
-        value::{Attributes, elements_of, to_any, to_attrs, weight_of},
+        value::{Attributes, Delta, elements_of, to_any, to_attrs, weight_of},
     },
     wire::Value,
 };
@@ -215,14 +215,17 @@ impl Documents {
     /// Inserts a piece with its marks, in as many updates as it takes; answers them with the offsets and lengths of what
     /// they bring back. Left out is what no operation can carry: another application's shared type may have grown larger
     /// over many.
-    fn insert_piece(&mut self, root: &str, at: &mut u32, piece: &Piece) -> Vec<(Vec<u8>, u32, u32)> {
+    fn insert_piece(&mut self, name: &str, at: &mut u32, piece: &Piece) -> Vec<(Vec<u8>, u32, u32)> {
         let mut made = Vec::new();
         let mut offset = 0;
         match &piece.content {
             Content::Text(text, marks) => {
-                let (root, marks) = (self.doc.get_or_insert_text(root), portable_marks(marks));
+                let (root, marks) = (self.doc.get_or_insert_text(name), portable_marks(marks));
                 for (chunk, units) in chunks(text) {
-                    let update = self.edit(|txn| root.insert_with_attributes(txn, *at, chunk, to_attrs(&marks)));
+                    // What it changes is known; yrs would walk over the whole text for it.
+                    let update =
+                        self.edit_quietly(|txn| root.insert_with_attributes(txn, *at, chunk, to_attrs(&marks)));
+                    self.tell(name, *at, Delta::Insert { text: chunk.to_owned(), attributes: marks.clone() });
                     made.push((update, offset, units));
                     *at += units;
                     offset += units;
@@ -231,7 +234,7 @@ impl Documents {
             // A shared type that was embedded in a text does not come back.
             Content::Embed(Value::Null, _) => {}
             Content::Embed(value, marks) if fits_json(value) => {
-                let (root, marks) = (self.doc.get_or_insert_text(root), portable_marks(marks));
+                let (root, marks) = (self.doc.get_or_insert_text(name), portable_marks(marks));
                 let update = self.edit(|txn| {
                     root.insert_embed_with_attributes(txn, *at, to_any(value), to_attrs(&marks));
                 });
@@ -240,7 +243,7 @@ impl Documents {
             }
             Content::Embed(..) => {}
             Content::Items(values) => {
-                let root = self.doc.get_or_insert_array(root);
+                let root = self.doc.get_or_insert_array(name);
                 for stretch in values.chunk_by(|one, other| fits(one) == fits(other)) {
                     let portable = stretch.first().is_some_and(fits);
                     for chunk in list::chunks(stretch) {
