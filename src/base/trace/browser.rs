@@ -21,6 +21,7 @@ static ON: AtomicBool = AtomicBool::new(false);
 static LISTENER: OnceLock<Listener> = OnceLock::new();
 
 /// From now on the first listener hears what it wants, or nobody hears anything.
+#[cfg(feature = "net")]
 pub(crate) fn listen(on: bool, listener: Listener) {
     let _ = LISTENER.set(listener);
     ON.store(on, Relaxed);

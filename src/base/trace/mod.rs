@@ -24,5 +24,7 @@ macro_rules! note {
 }
 
 #[cfg(wasm_browser)]
-pub(crate) use browser::{Line, Listener, fields, is_wanted, listen};
+pub(crate) use browser::{Line, fields, is_wanted};
+#[cfg(all(wasm_browser, feature = "net"))]
+pub(crate) use browser::{Listener, listen};
 pub(crate) use note;

@@ -105,7 +105,7 @@ fn write(runs: &[Run<'_>], client: u64, clock: u64, deletes: &[u8]) -> Vec<u8> {
     out
 }
 
-#[cfg(test)]
+#[cfg(all(test, has_proptest))]
 mod tests {
     use std::slice;
 

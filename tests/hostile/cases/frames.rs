@@ -47,7 +47,7 @@ async fn w3_undecodable_bytes_end_the_session_with_a_word() {
 async fn w3_a_frame_of_a_later_version_is_passed_over() {
     let rig = Rig::start().await;
     let mut session = rig.session().await;
-    session.say_bytes(&[0x80, 1, 2, 3]).await;
+    session.say_bytes(&[0xff, 1, 2, 3]).await;
     assert!(session.is_alive().await);
     rig.unharmed(&[]).await;
 }

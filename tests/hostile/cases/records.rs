@@ -45,7 +45,7 @@ fn sign(rig: &Rig, previous: Option<&Op>, payload: Vec<u8>) -> Op {
 async fn l1_patches_that_do_not_decode_are_void_and_counted() {
     let rig = Rig::start().await;
     let mut session = rig.session().await;
-    let deep = [vec![6, 1].repeat(MAX_VALUE_DEPTH + 1), vec![0]].concat();
+    let deep = [[6, 1].repeat(MAX_VALUE_DEPTH + 1), vec![0]].concat();
     let endless = [CREATE, PLACE, 1, 0].as_slice();
     let bad: [Vec<u8>; 19] = [
         Vec::new(),
