@@ -18,6 +18,8 @@ pub const YAMUX_WINDOW_BYTES: usize = 16 << 20;
 pub const YAMUX_MAX_STREAMS: usize = 64;
 /// From the first byte of an upgrade to an authenticated, multiplexed connection. Later: closed.
 pub const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
+/// A closing connection waits this long for the peer's goodbye. Later: dropped, so that its streams end.
+pub const GOODBYE_TIMEOUT_MS: u64 = 1_000;
 /// Bytes a WebSocket may hold unsent (`bufferedAmount`) before writes wait.
 pub const WEBSOCKET_SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Received WebSocket messages that nobody has read yet, bytes. The browser cannot be told to pause, so more than

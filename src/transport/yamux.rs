@@ -14,17 +14,19 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready as try_ready},
+    time::Duration,
 };
 
 use ::yamux::{Config, Connection, ConnectionError, Mode, Stream};
-use futures::{AsyncRead, AsyncWrite, task::AtomicWaker};
+use futures::{AsyncRead, AsyncWrite, FutureExt, task::AtomicWaker};
+use futures_timer::Delay;
 use libp2p::core::{
     UpgradeInfo,
     muxing::{StreamMuxer, StreamMuxerEvent},
     upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade},
 };
 
-use crate::base::limits::{YAMUX_MAX_STREAMS, YAMUX_WINDOW_BYTES};
+use crate::base::limits::{GOODBYE_TIMEOUT_MS, YAMUX_MAX_STREAMS, YAMUX_WINDOW_BYTES};
 
 /// The upgrade of an authenticated stream to a multiplexed connection.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,8 @@ pub struct YamuxMuxer<C> {
     inbound: VecDeque<YamuxStream>,
     inbound_waker: Option<Waker>,
     open: Arc<OpenStreams>,
+    /// How long a closing connection still waits.
+    patience: Option<Delay>,
 }
 
 impl<C: AsyncRead + AsyncWrite + Unpin> YamuxMuxer<C> {
@@ -82,6 +86,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> YamuxMuxer<C> {
             inbound: VecDeque::new(),
             inbound_waker: None,
             open: Arc::default(),
+            patience: None,
         }
     }
 
@@ -123,8 +128,14 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for YamuxMuxer<C> {
         Poll::Ready(Ok(YamuxStream::new(stream, &this.open)))
     }
 
+    /// A peer that is gone never answers the goodbye, and as long as it is awaited its streams seem open.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().connection.poll_close(cx).map_err(to_io)
+        let this = self.get_mut();
+        if let Poll::Ready(closed) = this.connection.poll_close(cx) {
+            return Poll::Ready(closed.map_err(to_io));
+        }
+        let patience = this.patience.get_or_insert_with(|| Delay::new(Duration::from_millis(GOODBYE_TIMEOUT_MS)));
+        patience.poll_unpin(cx).map(Ok)
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<StreamMuxerEvent>> {
