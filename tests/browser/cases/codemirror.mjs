@@ -12,6 +12,7 @@ async function openBlank(context) {
   const server = await startServer(context);
   // The page stops at once: its backend is none.
   const page = await openPage(context, 'A', `${server.http}/notepad/?backend=none`);
+  await page.locator('#state[data-state=failed]').waitFor();
   await page.evaluate(() => document.body.replaceChildren());
   return { page, server };
 }
