@@ -119,6 +119,27 @@ test('documents: every operation by message, and the data events of the other gi
   assert.deepEqual([snapshot.type, snapshot.data], ['snapshot', { documents: texts, ...rest }]);
 });
 
+test('documents: nested values come back as they were', async (context) => {
+  const { a, b } = await pair(context, 'nested');
+  const nested = {
+    text: ['a"b\\c\n\t\u0001\u001f\u007f/\u2028 e\u0301 😀', ''],
+    numbers: [0, 0.1, -1.5, 1e21, 5e-324, 1.7976931348623157e308, 9007199254740991, -9007199254740991],
+    rest: { null: null, true: true, false: false, empty: {}, list: [[], [{}]], 'a "key"\n': 1 },
+  };
+  await run(a, (client, nested) => {
+    client.records('shapes').set('r', { nested });
+    client.map('m').set('nested', nested);
+    client.list('l').push(nested);
+    client.presence.set({ nested });
+  }, nested);
+  const read = (client) => [client.records('shapes').get('r')?.nested, client.map('m').get('nested'), client.list('l').get(0)];
+  assert.deepEqual(await run(a, read), [nested, nested, nested]);
+  await eventually(5_000, 'the other has them', async () => (await run(b, read)).every((value) => value !== undefined && value !== null));
+  assert.deepEqual(await run(b, read), [nested, nested, nested]);
+  await eventually(5_000, 'presence too', () => run(b, (client) => client.presence.others().size === 1));
+  assert.deepEqual(await run(b, (client) => [...client.presence.others().values()]), [{ nested }]);
+});
+
 test('documents: presence is told, merged, and gone with its peer', async (context) => {
   const { a, b, server, room } = await pair(context, 'presence');
   const id = await run(a, (client) => client.peerId);
