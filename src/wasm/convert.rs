@@ -46,8 +46,8 @@ fn write_json(value: &Value, out: &mut String) {
         }
         Value::Object(map) => {
             out.push('{');
-            // As in `set`: this name would change the prototype of whatever it is copied into.
-            for (at, (key, value)) in map.iter().filter(|(key, _)| *key != "__proto__").enumerate() {
+            // As in `set`.
+            for (at, (key, value)) in map.iter().filter(|(key, _)| !is_reserved(key)).enumerate() {
                 if at > 0 {
                     out.push(',');
                 }
