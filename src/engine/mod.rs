@@ -231,7 +231,7 @@ impl Engine {
                 return Ok(());
             }
             Input::Persisted { batch } => {
-                self.on_persisted(batch);
+                self.on_persisted(now, batch);
                 Ok(())
             }
             Input::PersistFailed { batch } => {
@@ -407,9 +407,12 @@ impl Engine {
         open.map_or(mark, |(first, _)| mark.min(first - 1))
     }
 
-    fn on_persisted(&mut self, batch: u64) {
+    fn on_persisted(&mut self, now: Timestamp, batch: u64) {
         for (id, from) in self.journal.persisted(batch) {
             note!(room = ?self.config.room, op = %id, batch, "persisted");
+            if self.replica.release_void(id) {
+                self.tell_void(now, id);
+            }
             self.gossip.note_persisted(id, self.replica.log().author(id.writer), from);
         }
     }

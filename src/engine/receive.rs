@@ -209,21 +209,23 @@ impl Engine {
             let room = self.config.room;
             note!(?room, op = %delivery.id, void = delivery.void.map(Refusal::as_str), "delivered");
             self.journal.delivered(delivery.id, Some(link));
-            if let Some(reason) = delivery.void {
-                self.count(link, reason);
+            let Some(reason) = delivery.void else { continue };
+            self.count(link, reason);
+            if reason != Refusal::ClockAhead || !self.config.backend {
                 self.send_refused(now, link, delivery.id, reason);
-                self.tell_void(now, link, delivery.id, reason);
+            } else if self.config.persists {
+                self.replica.hold_void(delivery.id);
+            } else {
+                self.tell_void(now, delivery.id);
             }
         }
     }
 
-    /// Others may have the operation from elsewhere, with its payload.
-    fn tell_void(&mut self, now: Timestamp, from: LinkId, id: OpId, reason: Refusal) {
-        if self.config.backend && reason == Refusal::ClockAhead {
-            let others: Vec<LinkId> = self.gossip.greeted().filter(|link| *link != from).collect();
-            for link in others {
-                self.send_refused(now, link, id, reason);
-            }
+    /// To everyone: whoever has the operation from elsewhere has its payload.
+    pub(super) fn tell_void(&mut self, now: Timestamp, id: OpId) {
+        let links: Vec<LinkId> = self.gossip.greeted().collect();
+        for link in links {
+            self.send_refused(now, link, id, Refusal::ClockAhead);
         }
     }
 
@@ -262,12 +264,21 @@ impl Engine {
             // The whole order is stored again, with what was made on the way.
             self.stats.ops_made += self.replica.take_made().len() as u64;
             self.journal.rebuilt(&self.replica);
+            self.hold_voids_again();
             self.reissue_what_fell_with_the_branch();
             self.gossip.on_rebuilt(id.writer, self.replica.log());
         } else {
             self.journal.proven(self.replica.proofs());
             // Whoever sent the losing one must learn of the one that counts.
             self.gossip.resend(link, id.writer, self.replica.log());
+        }
+    }
+
+    /// The store forgets the room until the rewrite is there, and with it which voids it had.
+    fn hold_voids_again(&mut self) {
+        if self.config.backend && self.config.persists {
+            let voids: Vec<OpId> = self.replica.clock_voids().collect();
+            voids.into_iter().for_each(|id| self.replica.hold_void(id));
         }
     }
 

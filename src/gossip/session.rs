@@ -219,7 +219,7 @@ impl Session {
         }
         let mut frame = Frame::start_ops();
         let empty = frame.len();
-        while self.cursor < log.len() && frame.len() < OPS_FRAME_BYTES {
+        while self.cursor < log.forwardable() && frame.len() < OPS_FRAME_BYTES {
             self.push_one(log, &mut frame);
             self.cursor += 1;
         }

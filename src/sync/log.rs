@@ -52,6 +52,8 @@ pub(crate) struct Log {
     places: Places,
     forks: BTreeMap<WriterId, Fork>,
     voids: BTreeSet<OpId>,
+    /// Places of what must not go to others yet.
+    held: BTreeSet<usize>,
     /// Losing operations: the proofs against their writers.
     proofs: Vec<Op>,
     bytes: usize,
@@ -69,6 +71,7 @@ impl Log {
             places: Places::default(),
             forks: BTreeMap::new(),
             voids: BTreeSet::new(),
+            held: BTreeSet::new(),
             proofs: Vec::new(),
             bytes: 0,
         }
@@ -150,15 +153,31 @@ impl Log {
         had_effect
     }
 
+    /// Keeps an operation, and those behind it, from others until it is released.
+    pub(crate) fn hold(&mut self, id: OpId) {
+        self.held.extend(self.index_of(id));
+    }
+
+    /// Whether it was held.
+    pub(crate) fn release(&mut self, id: OpId) -> bool {
+        self.index_of(id).is_some_and(|index| self.held.remove(&index))
+    }
+
+    /// Whether others may know of an operation.
+    fn is_forwardable(&self, id: OpId) -> bool {
+        self.index_of(id).is_some_and(|index| !self.held.contains(&index))
+    }
+
     /// Operations that a backend took away for their stamp and whose author has not issued them again, ascending.
     pub(crate) fn clock_voids(&self) -> impl Iterator<Item = OpId> {
         let ahead = |id: &&OpId| self.entry(**id).is_some_and(|entry| entry.void == Some(Refusal::ClockAhead));
-        self.voids.iter().filter(ahead).copied()
+        self.voids.iter().filter(ahead).filter(|id| self.is_forwardable(**id)).copied()
     }
 
     /// Voided operations of an author that were not issued again, with their reasons, ascending.
     pub(crate) fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
-        let own = self.voids.iter().filter(move |id| self.author(id.writer) == Some(author));
+        let own =
+            self.voids.iter().filter(move |id| self.author(id.writer) == Some(author) && self.is_forwardable(**id));
         own.filter_map(|id| Some((*id, self.entry(*id)?.void?)))
     }
 
@@ -262,6 +281,10 @@ impl OpSource for Log {
 
     fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    fn forwardable(&self) -> usize {
+        self.held.first().copied().unwrap_or(self.entries.len())
     }
 
     fn at(&self, index: usize) -> Option<&Op> {

@@ -9,6 +9,10 @@ pub trait OpSource {
     fn room(&self) -> RoomId;
     /// How many operations were delivered.
     fn len(&self) -> usize;
+    /// How many of them, from the first, others may be sent.
+    fn forwardable(&self) -> usize {
+        self.len()
+    }
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0

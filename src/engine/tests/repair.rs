@@ -1,6 +1,7 @@
 //! What was lost on the way is found and asked for; what was voided is issued again.
 
 use super::*;
+use crate::sync::{RecordWrite, Value};
 
 // ---- repair ----
 
@@ -90,6 +91,42 @@ fn v3_a_voided_operation_is_issued_again_and_not_acknowledged_before_that_is_sto
     say(&mut engine, Timestamp(9), &persisted(2));
     assert_eq!((acked(&mut engine), engine.pending()), (Some(2), 0));
     assert_eq!(engine.replica().text("n"), "x");
+}
+
+#[test]
+fn v6_a_backend_tells_nobody_of_a_void_before_it_is_stored() {
+    let mut world = World::connected(2);
+    // The first client's clock jumps an hour ahead after it was set by the backend's.
+    let ahead = Input::Wall(WallTime(WALL.0 + 3_600_000));
+    world.input(1, ahead);
+    world.nodes[SERVER].holds = true;
+    let fields = BTreeMap::from([("x".to_owned(), Some(Value::Bool(true)))]);
+    let now = world.now;
+    world.nodes[1].engine.record_set(now, "c", "r", &fields, RecordWrite::Upsert).unwrap();
+    world.frames.clear();
+    world.pass(COALESCE_MS);
+    assert_eq!(world.counted(SERVER, Refusal::ClockAhead), 1);
+    let refused = |world: &World, to| world.sent(SERVER, to).any(|frame| matches!(frame, Frame::Refused(_)));
+    assert!(!refused(&world, 1) && !refused(&world, 2) && !world.sent(SERVER, 2).any(is_ops));
+    // It crashes before its store has answered: the author still has everything, and the room comes together.
+    world.cut(1);
+    world.cut(2);
+    assert!(world.nodes[SERVER].disk.is_empty());
+    world.nodes[SERVER].engine = engine(SERVER, 2);
+    world.nodes[SERVER].held.clear();
+    world.connect(1);
+    world.connect(2);
+    world.store_answers(true);
+    assert!(refused(&world, 1) && refused(&world, 2));
+    while !world.nodes[SERVER].held.is_empty() {
+        world.store_answers(true);
+    }
+    for node in [1, 2] {
+        let there = world.nodes[node].engine.replica().record_fields("c", "r");
+        assert_eq!(there, Some(BTreeMap::from([("x".to_owned(), Value::Bool(true))])), "node {node}");
+    }
+    assert_eq!(world.nodes[1].engine.replica().state_hash(), world.nodes[2].engine.replica().state_hash());
+    assert_eq!(world.nodes[1].engine.pending(), 0);
 }
 
 #[test]

@@ -217,6 +217,17 @@ impl Replica {
         }
     }
 
+    /// A void that this backend has decided goes to others once it is stored: forgotten in a crash, and known to
+    /// others only without its payload, the operation would be lost (SPEC V6).
+    pub fn hold_void(&mut self, id: OpId) {
+        self.log.hold(id);
+    }
+
+    /// A void is stored. Whether it was held.
+    pub fn release_void(&mut self, id: OpId) -> bool {
+        self.log.release(id)
+    }
+
     fn rebuild_records_later(&mut self) {
         if self.policy.documents && self.stale.is_none() {
             self.stale = Some(self.records.clone());
