@@ -19,7 +19,7 @@ use crate::{
     base::{
         LinkId, NodeId, OpId, Refusal, RoomId, Seq, Signer, Timestamp, WallTime, WriterId, limits::MAX_EVENTS, note,
     },
-    gossip::{self, Gossip},
+    gossip::{self, Gossip, Neighbour},
     sync::{Delivery, Policy, Replica},
     wire::{Hello, OpSource},
 };
@@ -58,6 +58,10 @@ pub enum Input {
         node: NodeId,
         /// Whether it is the backend.
         pinned: bool,
+        /// Whether it is another page of this browser: trusted as one's own store is.
+        kin: bool,
+        /// Whether this side opened the stream.
+        opener: bool,
     },
     /// It closed, whatever the reason.
     LinkDown {
@@ -209,14 +213,14 @@ impl Engine {
     /// The [`Refusal`] of a peer's bytes. Already counted and answered; the driver need only log it.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), Refusal> {
         let result = match input {
-            Input::LinkUp { link, node, pinned } => {
+            Input::LinkUp { link, node, pinned, kin, opener } => {
                 if pinned && self.backend.as_ref() != Some(&node) {
                     // Another backend: what the last one stored says nothing about this one.
                     self.marks.backend = 0;
                     self.backend = Some(node.clone());
                 }
                 let hello = self.hello(now);
-                self.gossip.link_up(now, link, node, pinned, hello);
+                self.gossip.link_up(now, link, Neighbour { node, pinned, kin, opener }, hello);
                 Ok(())
             }
             Input::LinkDown { link } => {

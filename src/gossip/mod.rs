@@ -20,8 +20,8 @@ use crate::{
 
 use members::Members;
 use presence::Crowd;
-pub use session::PeerHello;
 use session::Session;
+pub use session::{Neighbour, PeerHello};
 
 /// What the room's sessions want the driver to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,15 +98,15 @@ impl Gossip {
 
     // ---- links ----
 
-    /// Opens a session; `hello` goes out at once. `pinned`: the peer is the backend this node dialed by its address.
-    pub fn link_up(&mut self, now: Timestamp, link: LinkId, node: NodeId, pinned: bool, hello: Hello) {
+    /// Opens a session; `hello` goes out at once.
+    pub fn link_up(&mut self, now: Timestamp, link: LinkId, neighbour: Neighbour, hello: Hello) {
         if self.links.len() >= MAX_LINKS {
             let reason = Refusal::TooManySessions;
             self.out.push_back(Output::Send { link, frame: Frame::Close { reason }.encode() });
             self.out.push_back(Output::Drop { link, reason });
             return;
         }
-        self.links.insert(link, Session::new(now, link, node, pinned));
+        self.links.insert(link, Session::new(now, link, neighbour));
         self.send(link, &Frame::Hello(hello));
     }
 

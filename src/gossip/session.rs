@@ -24,12 +24,29 @@ pub struct PeerHello {
     pub persists: bool,
 }
 
+/// Who is at the other end of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its proven transport id.
+    pub node: NodeId,
+    /// It is the backend that this node dialed by its address.
+    pub pinned: bool,
+    /// It is another page of this browser, trusted as one's own store is.
+    pub kin: bool,
+    /// This side opened the stream.
+    pub opener: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) link: LinkId,
     pub(crate) node: NodeId,
     /// The peer is the backend that this node pinned by its address.
     pub(crate) pinned: bool,
+    /// The peer is another page of this browser.
+    pub(crate) kin: bool,
+    /// This side opened the stream.
+    pub(crate) opener: bool,
     pub(crate) hello: Option<PeerHello>,
     hello_deadline: Timestamp,
     /// Indices given to writers on the way out, and learnt on the way in.
@@ -70,11 +87,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(now: Timestamp, link: LinkId, node: NodeId, pinned: bool) -> Self {
+    pub(crate) fn new(now: Timestamp, link: LinkId, neighbour: Neighbour) -> Self {
+        let Neighbour { node, pinned, kin, opener } = neighbour;
         Self {
             link,
             node,
             pinned,
+            kin,
+            opener,
             hello: None,
             hello_deadline: now.plus(HELLO_TIMEOUT_MS),
             out_index: BTreeMap::new(),

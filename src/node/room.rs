@@ -26,6 +26,7 @@ use super::{
 use crate::{
     base::{LinkId, NodeId, Refusal, RoomId, Timestamp, limits::MAX_EVENTS, note},
     engine::{Engine, Event, Input, Output, Record},
+    gossip::Neighbour,
     storage::{Store, StoreError, Write},
     wire::Frame,
 };
@@ -115,20 +116,16 @@ impl Room {
 
     /// Serves a session until its stream ends. `first` is a frame that was already read.
     pub(crate) async fn serve(self: &Arc<Self>, peer: PeerId, stream: Stream, pinned: bool, first: Option<Vec<u8>>) {
-        let link = LinkId(self.next_link.fetch_add(1, Relaxed));
-        let queue = Arc::new(LinkQueue::default());
-        self.lock().links.insert(link, Arc::clone(&queue));
-        Totals::rise(&self.totals.sessions);
-        note!(room = ?self.id, link = link.0, %peer, "session opened");
-        self.input(Input::LinkUp { link, node: NodeId(peer.to_bytes()), pinned });
+        let neighbour = Neighbour { node: NodeId(peer.to_bytes()), pinned, kin: false, opener: first.is_none() };
+        let (link, queue) = self.attach(neighbour);
         if let Some(bytes) = first {
-            self.input(Input::Frame { link, bytes });
+            self.frame(link, bytes);
         }
         let (mut reader, writer) = stream.split();
         let reading = async {
             loop {
                 match read_frame(&mut reader).await {
-                    Ok(bytes) => self.input(Input::Frame { link, bytes }),
+                    Ok(bytes) => self.frame(link, bytes),
                     Err(ReadError::Refused(reason)) => {
                         self.totals.refuse(reason);
                         break;
@@ -137,7 +134,7 @@ impl Room {
                 }
             }
         };
-        let writing = write_frames(writer, &queue, |bytes| self.input(Input::Drained { link, bytes }));
+        let writing = write_frames(writer, &queue, |bytes| self.drained(link, bytes));
         // Whichever half ends first ends the session: a peer that stops reading or writing has left it. What was said
         // last (a refusal) still goes out, if the peer takes it within a second.
         {
@@ -150,10 +147,40 @@ impl Room {
                 select_biased! { _ = writing => {}, () = patience => {} }
             }
         }
-        self.lock().links.remove(&link);
-        Totals::fall(&self.totals.sessions);
-        note!(room = ?self.id, link = link.0, %peer, "session ended");
-        self.input(Input::LinkDown { link });
+        self.detach(link);
+    }
+
+    /// Begins a session over whatever carries its frames: what is queued goes to the peer, in order.
+    pub(crate) fn attach(self: &Arc<Self>, neighbour: Neighbour) -> (LinkId, Arc<LinkQueue>) {
+        let link = LinkId(self.next_link.fetch_add(1, Relaxed));
+        let queue = Arc::new(LinkQueue::default());
+        self.lock().links.insert(link, Arc::clone(&queue));
+        Totals::rise(&self.totals.sessions);
+        let Neighbour { node, pinned, kin, opener } = neighbour;
+        note!(room = ?self.id, link = link.0, peer = ?node, "session opened");
+        self.input(Input::LinkUp { link, node, pinned, kin, opener });
+        (link, queue)
+    }
+
+    /// A whole frame came in.
+    pub(crate) fn frame(self: &Arc<Self>, link: LinkId, bytes: Vec<u8>) {
+        self.input(Input::Frame { link, bytes });
+    }
+
+    /// So many bytes of frames have left.
+    pub(crate) fn drained(self: &Arc<Self>, link: LinkId, bytes: usize) {
+        self.input(Input::Drained { link, bytes });
+    }
+
+    /// Ends a session. Once; a link that was forgotten meanwhile is left alone.
+    pub(crate) fn detach(self: &Arc<Self>, link: LinkId) {
+        let removed = self.lock().links.remove(&link);
+        if let Some(queue) = removed {
+            queue.close();
+            Totals::fall(&self.totals.sessions);
+            note!(room = ?self.id, link = link.0, "session ended");
+            self.input(Input::LinkDown { link });
+        }
         let mut inner = self.lock();
         if inner.links.is_empty() {
             inner.idle_since = clock::now();

@@ -347,8 +347,8 @@ impl World {
         }
         let (one, other) = self.links.connect(a, b);
         let id = |node: usize| NodeId(vec![node as u8]);
-        self.input(one.node, Input::LinkUp { link: one.link, node: id(b), pinned: b == 0 });
-        self.input(other.node, Input::LinkUp { link: other.link, node: id(a), pinned: a == 0 });
+        self.input(one.node, Input::LinkUp { link: one.link, node: id(b), pinned: b == 0, kin: false, opener: true });
+        self.input(other.node, Input::LinkUp { link: other.link, node: id(a), pinned: a == 0, kin: false, opener: false });
     }
 
     fn cut(&mut self, end: End) {

@@ -74,8 +74,8 @@ impl Room {
         self.next_link += 2;
         self.members[client].links.insert(own, (BACKEND, theirs));
         self.members[BACKEND].links.insert(theirs, (client, own));
-        self.input(client, Input::LinkUp { link: own, node: id(BACKEND), pinned: true });
-        self.input(BACKEND, Input::LinkUp { link: theirs, node: id(client), pinned: false });
+        self.input(client, Input::LinkUp { link: own, node: id(BACKEND), pinned: true, kin: false, opener: true });
+        self.input(BACKEND, Input::LinkUp { link: theirs, node: id(client), pinned: false, kin: false, opener: false });
     }
 
     fn cut(&mut self, client: usize) {

@@ -118,8 +118,8 @@ impl World {
         self.next_link += 2;
         self.nodes[client].links.insert(ours, (SERVER, theirs));
         self.nodes[SERVER].links.insert(theirs, (client, ours));
-        self.input(client, Input::LinkUp { link: ours, node: node_id(SERVER), pinned: true });
-        self.input(SERVER, Input::LinkUp { link: theirs, node: node_id(client), pinned: false });
+        self.input(client, Input::LinkUp { link: ours, node: node_id(SERVER), pinned: true, kin: false, opener: true });
+        self.input(SERVER, Input::LinkUp { link: theirs, node: node_id(client), pinned: false, kin: false, opener: false });
         self.settle();
     }
 
@@ -300,7 +300,7 @@ fn puppet_hello(persists: bool, digest: Hash) -> Frame {
 /// An engine with a session to the puppet.
 fn with_puppet(index: usize, pinned: bool, persists: bool) -> Engine {
     let mut engine = engine(index, 1);
-    engine.handle_input(Timestamp(0), Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned }).unwrap();
+    engine.handle_input(Timestamp(0), Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned, kin: false, opener: pinned }).unwrap();
     let hello = puppet_hello(persists, engine.replica().log().digest());
     say(&mut engine, Timestamp(0), &hello);
     outputs(&mut engine);
@@ -323,7 +323,7 @@ fn full_room(count: usize) -> Engine {
 
 /// The puppet joins with nothing, and wants all there is.
 fn puppet_asks(engine: &mut Engine, now: Timestamp) {
-    engine.handle_input(now, Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned: false }).unwrap();
+    engine.handle_input(now, Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned: false, kin: false, opener: false }).unwrap();
     say(engine, now, &puppet_hello(false, Hash::default()));
     say(engine, now, &Frame::Vector { entries: Vec::new(), last: true });
 }

@@ -130,8 +130,8 @@ fn p1_a_neighbour_s_own_word_counts_before_the_backend_s_about_it() {
     let (ours, theirs) = (LinkId(500), LinkId(501));
     world.nodes[1].links.insert(ours, (2, theirs));
     world.nodes[2].links.insert(theirs, (1, ours));
-    world.input(1, Input::LinkUp { link: ours, node: node_id(2), pinned: false });
-    world.input(2, Input::LinkUp { link: theirs, node: node_id(1), pinned: false });
+    world.input(1, Input::LinkUp { link: ours, node: node_id(2), pinned: false, kin: false, opener: true });
+    world.input(2, Input::LinkUp { link: theirs, node: node_id(1), pinned: false, kin: false, opener: false });
     world.settle();
     world.lose = Some(
         |frame| matches!(frame, Frame::Presence(presence) if presence.entries.iter().any(|entry| !entry.node.0.is_empty())),
@@ -277,7 +277,7 @@ fn p5_whoever_leaves_is_gone_at_once_and_with_the_backend_everyone() {
 fn p5_a_node_with_two_sessions_is_gone_with_the_last() {
     let mut backend = with_puppet(SERVER, false, false);
     let second = LinkId(78);
-    backend.handle_input(Timestamp(1), Input::LinkUp { link: second, node: node_id(PUPPET), pinned: false }).unwrap();
+    backend.handle_input(Timestamp(1), Input::LinkUp { link: second, node: node_id(PUPPET), pinned: false, kin: false, opener: false }).unwrap();
     let hello = puppet_hello(false, backend.replica().log().digest());
     let _ = backend.handle_input(Timestamp(1), Input::Frame { link: second, bytes: hello.encode() });
     say(&mut backend, Timestamp(2), &saying(vec![entry(&[], at(1))]));
@@ -395,7 +395,7 @@ fn p7_whoever_missed_more_departures_than_are_remembered_gets_the_whole_list() {
         let (link, node) = (LinkId(1_000 + number as u64), NodeId(id));
         let Frame::Hello(hello) = puppet_hello(false, Hash::default()) else { return };
         let binding = puppet_signer().sign(&Hello::binding(room(), &node));
-        world.input(SERVER, Input::LinkUp { link, node, pinned: false });
+        world.input(SERVER, Input::LinkUp { link, node, pinned: false, kin: false, opener: false });
         world.input(SERVER, Input::Frame { link, bytes: Frame::Hello(Hello { binding, ..hello }).encode() });
         world.input(SERVER, Input::Frame { link, bytes: saying(vec![entry(&[], at(1))]).encode() });
         world.input(SERVER, Input::LinkDown { link });

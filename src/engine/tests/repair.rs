@@ -215,7 +215,7 @@ fn q6_a_newcomer_gets_the_proofs_that_honest_deps_name() {
     let mut world = World::connected(1);
     let frames = [whole(&loser), whole(&winner)];
     let link = LinkId(500);
-    world.input(SERVER, Input::LinkUp { link, node: node_id(PUPPET), pinned: false });
+    world.input(SERVER, Input::LinkUp { link, node: node_id(PUPPET), pinned: false, kin: false, opener: false });
     world.input(SERVER, Input::Frame { link, bytes: puppet_hello(false, Hash::default()).encode() });
     world.input(SERVER, Input::Frame { link, bytes: frames[0].encode() });
     world.settle();
