@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     base::{
-        Ed25519, NodeId, Refusal, RoomId,
+        Ed25519, NodeId, Refusal, RoomId, WriterId,
         limits::{DRAIN_POLL_MS, HELLO_TIMEOUT_MS, MAX_OPEN_ROOMS, ROOM_IDLE_MS},
     },
     engine::{Engine, EngineConfig, Stats},
@@ -59,8 +59,15 @@ impl Rooms {
         }
     }
 
-    /// The room, loaded if it is not in memory. `listened`: its events are fetched by somebody.
-    pub(crate) async fn get(&self, id: RoomId, token: Vec<u8>, listened: bool) -> Result<Arc<Room>, RoomError> {
+    /// The room, loaded if it is not in memory. `listened`: its events are fetched by somebody. `writer`: under which
+    /// it edits, a new one if `None`.
+    pub(crate) async fn get(
+        &self,
+        id: RoomId,
+        token: Vec<u8>,
+        listened: bool,
+        writer: Option<WriterId>,
+    ) -> Result<Arc<Room>, RoomError> {
         let mut open = self.open.lock().await;
         if self.stopping.load(SeqCst) {
             return Err(RoomError::Stopping);
@@ -83,7 +90,10 @@ impl Rooms {
             persists: self.config.store.is_durable(),
             token,
         };
-        let writer = clock::random_writer()?;
+        let writer = match writer {
+            Some(writer) => writer,
+            None => clock::random_writer()?,
+        };
         let signer = Box::new(Ed25519::from_seed(self.config.author_seed));
         let engine = Engine::new(engine_config, writer, signer);
         let (store, totals) = (Arc::clone(&self.config.store), Arc::clone(&self.totals));
@@ -111,7 +121,7 @@ impl Rooms {
         if !self.enter(peer) {
             return refuse_early(&self.totals, stream, Refusal::TooManySessions).await;
         }
-        match self.get(id, Vec::new(), false).await {
+        match self.get(id, Vec::new(), false, None).await {
             Ok(room) => room.serve(peer, stream, false, Some(first)).await,
             Err(error) => {
                 tracing::warn!(%error, "a room cannot be opened");
