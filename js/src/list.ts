@@ -2,7 +2,7 @@
 
 import type { ListenOptions, Listener, Unsubscribe } from './events.js';
 import { checkIndex, invalid } from './internal/check.js';
-import type { LiveDocument } from './internal/document.js';
+import { Container } from './internal/container.js';
 import { plain } from './internal/plain.js';
 import type { JsonValue, ListEvent } from './types.js';
 
@@ -25,17 +25,7 @@ import type { JsonValue, ListEvent } from './types.js';
  * jobs.push('weed', 'water', { what: 'harvest', when: 'July' });
  * ```
  */
-export class SharedList {
-  /** The list's name within the room. */
-  readonly name: string;
-  readonly #document: LiveDocument<ListEvent>;
-
-  /** @internal Applications call `client.list(name)`. */
-  constructor(document: LiveDocument<ListEvent>) {
-    this.name = document.name;
-    this.#document = document;
-  }
-
+export class SharedList extends Container<ListEvent> {
   /**
    * The item at position `index`, a copy; `undefined` past the end. Throws `INVALID_ARGUMENT`, `CLOSED`.
    *
@@ -50,7 +40,7 @@ export class SharedList {
    */
   get(index: number): JsonValue | undefined {
     checkIndex('index', index);
-    return this.#document.read<JsonValue | undefined>(undefined, (native) => native.listGet(this.name, index));
+    return this.value((native) => native.listGet(this.name, index));
   }
 
   /**
@@ -73,7 +63,7 @@ export class SharedList {
     if (!Array.isArray(values)) throw invalid('values must be an array');
     const copy = plain('values', values, { around: 1 }) as JsonValue[];
     if (copy.includes(undefined as never)) throw invalid('values must be JSON, not undefined');
-    return this.#document.edit((native) => native.listInsert(this.name, index, copy));
+    return this.document.edit((native) => native.listInsert(this.name, index, copy));
   }
 
   /**
@@ -114,7 +104,7 @@ export class SharedList {
   delete(index: number, length = 1): number {
     checkIndex('index', index);
     checkIndex('length', length);
-    return this.#document.edit((native) => native.listDelete(this.name, index, length));
+    return this.document.edit((native) => native.listDelete(this.name, index, length));
   }
 
   /**
@@ -130,7 +120,7 @@ export class SharedList {
    * ```
    */
   get length(): number {
-    return this.#document.read(0, (native) => native.listLength(this.name));
+    return this.document.read(0, (native) => native.listLength(this.name));
   }
 
   /**
@@ -146,7 +136,7 @@ export class SharedList {
    * ```
    */
   toArray(): JsonValue[] {
-    return this.#document.read<JsonValue[]>([], (native) => native.listValues(this.name));
+    return this.document.read<JsonValue[]>([], (native) => native.listValues(this.name));
   }
 
   /** The same as `toArray()`. */
@@ -172,6 +162,6 @@ export class SharedList {
    * ```
    */
   observe(listener: Listener<ListEvent>, options?: ListenOptions): Unsubscribe {
-    return this.#document.observe(listener, options);
+    return this.document.observe(listener, options);
   }
 }

@@ -2,7 +2,7 @@
 
 import type { ListenOptions, Listener, Unsubscribe } from './events.js';
 import { checkName, invalid } from './internal/check.js';
-import type { LiveDocument } from './internal/document.js';
+import { Container } from './internal/container.js';
 import { plain } from './internal/plain.js';
 import type { JsonValue, MapEvent } from './types.js';
 
@@ -25,17 +25,7 @@ import type { JsonValue, MapEvent } from './types.js';
  * settings.set('theme', { dark: true });
  * ```
  */
-export class SharedMap {
-  /** The map's name within the room. */
-  readonly name: string;
-  readonly #document: LiveDocument<MapEvent>;
-
-  /** @internal Applications call `client.map(name)`. */
-  constructor(document: LiveDocument<MapEvent>) {
-    this.name = document.name;
-    this.#document = document;
-  }
-
+export class SharedMap extends Container<MapEvent> {
   /**
    * The value of `key`, a copy; `undefined` if there is none. Throws `INVALID_ARGUMENT`, `CLOSED`.
    *
@@ -50,7 +40,7 @@ export class SharedMap {
    */
   get(key: string): JsonValue | undefined {
     checkName('key', key);
-    return this.#document.read<JsonValue | undefined>(undefined, (native) => native.mapGet(this.name, key));
+    return this.value((native) => native.mapGet(this.name, key));
   }
 
   /**
@@ -88,7 +78,7 @@ export class SharedMap {
     checkName('key', key);
     if (value === undefined) throw invalid('value must be JSON; to remove a key, delete it');
     const copy = plain('value', value);
-    return this.#document.edit((native) => native.mapSet(this.name, key, copy));
+    return this.document.edit((native) => native.mapSet(this.name, key, copy));
   }
 
   /**
@@ -109,7 +99,7 @@ export class SharedMap {
    */
   delete(key: string): number {
     checkName('key', key);
-    return this.#document.edit((native) => native.mapDelete(this.name, key));
+    return this.document.edit((native) => native.mapDelete(this.name, key));
   }
 
   /**
@@ -141,7 +131,7 @@ export class SharedMap {
    * ```
    */
   entries(): [string, JsonValue][] {
-    return this.#document.read<[string, JsonValue][]>([], (native) => native.mapEntries(this.name));
+    return this.document.read<[string, JsonValue][]>([], (native) => native.mapEntries(this.name));
   }
 
   /**
@@ -196,6 +186,6 @@ export class SharedMap {
    * ```
    */
   observe(listener: Listener<MapEvent>, options?: ListenOptions): Unsubscribe {
-    return this.#document.observe(listener, options);
+    return this.document.observe(listener, options);
   }
 }
