@@ -10,6 +10,8 @@ await import('./cases/durability.mjs');
 await import('./cases/notepad.mjs');
 await import('./cases/codemirror.mjs');
 await import('./cases/whiteboard.mjs');
+await import('./cases/whiteboard-together.mjs');
+await import('./cases/whiteboard-page.mjs');
 await import('./cases/sdk.mjs');
 await import('./cases/documents.mjs');
 await import('./cases/debug.mjs');
