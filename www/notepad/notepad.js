@@ -1,42 +1,23 @@
-// Notepad: one shared text per room. ?room=name, ?backend=ws://host:port/path (default: this server).
+// Notepad: one shared text per room.
 import { BrowserSyncClient, isPeersyncError } from 'peersync';
 import { authorsShown, redo, showAuthors, undo, writers } from 'peersync/codemirror';
+import { profile } from '../profile.js';
+import { backend, bindShare, room } from '../room.js';
+import { stateOf } from '../status.js';
 import { openEditor } from './editor.js';
-import { profile } from './profile.js';
 
 const $ = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
-const room = query.get('room') || 'default';
-const backend = query.get('backend') || `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
 const MAX_FACES = 5;
 const MAX_LEGEND = 12;
 
-let arrived = false;
-let retryAt = 0;
-let failure = '';
+/** What is known beside the client: see `stateOf`. */
+const known = { arrived: false, retryAt: 0, failure: '' };
 let backendPeer;
 let toastTimer;
 let speechTimer;
 
-/** What the status line says: `[kind, sentence]`. Always what is known, never what is hoped. */
-function state(client) {
-  const { pending, status, synced } = client;
-  const edits = pending === 1 ? '1 edit' : `${pending} edits`;
-  if (failure) return ['failed', failure];
-  if (!arrived) {
-    const seconds = Math.ceil((retryAt - Date.now()) / 1_000);
-    if (status === 'disconnected' && seconds > 0) return ['offline', `No connection – next try in ${seconds} s`];
-    return ['connecting', 'Connecting…'];
-  }
-  if (status !== 'connected') {
-    return ['offline', pending ? `Offline – ${edits} kept in this tab` : 'Offline – edits are kept in this tab'];
-  }
-  if (pending) return ['pending', `${edits} pending`];
-  return synced ? ['saved', 'Saved'] : ['connecting', 'Catching up…'];
-}
-
 function show(client) {
-  const [kind, sentence] = state(client);
+  const [kind, sentence] = stateOf(client, known);
   if ($('state').textContent !== sentence) {
     $('state').textContent = sentence;
     $('state').dataset.state = kind;
@@ -46,16 +27,16 @@ function show(client) {
   }
   showPeople(client);
   // The text, not the editor: that one may be about to follow.
-  if (!arrived || client.status === 'closed') return;
-  $('undo').disabled = Boolean(failure) || !client.canUndo;
-  $('redo').disabled = Boolean(failure) || !client.canRedo;
+  if (!known.arrived || client.status === 'closed') return;
+  $('undo').disabled = Boolean(known.failure) || !client.canUndo;
+  $('redo').disabled = Boolean(known.failure) || !client.canRedo;
   const { length } = client.text('document');
   $('count').textContent = `${length.toLocaleString('en')} character${length === 1 ? '' : 's'}`;
 }
 
 /** How many there are, and the first letters of their names. */
 function showPeople(client) {
-  const counted = arrived && client.status === 'connected';
+  const counted = known.arrived && client.status === 'connected';
   const people = new Map([[client.author, profile]]);
   if (counted) {
     const states = client.presence.others();
@@ -123,10 +104,10 @@ function open() {
   });
 
   client.on('connected', ({ peerId }) => (backendPeer = peerId));
-  client.on('reconnecting', ({ delayMs }) => (retryAt = Date.now() + delayMs));
+  client.on('reconnecting', ({ delayMs }) => (known.retryAt = Date.now() + delayMs));
   client.on('synced', (synced) => {
-    if (!synced || arrived) return;
-    arrived = true;
+    if (!synced || known.arrived) return;
+    known.arrived = true;
     allow(true, 'Write something. Everyone in this room sees it.');
     if (document.activeElement === document.body) view.focus();
   });
@@ -134,17 +115,17 @@ function open() {
     // After these nothing goes on; after any other, the status line already says how things stand.
     const final = ['INTERNAL', 'INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED'];
     if (final.includes(error.code)) stop(error);
-    else if (arrived) toast(error.message);
+    else if (known.arrived) toast(error.message);
   });
   for (const event of ['status', 'synced', 'pending', 'connected', 'reconnecting', 'peer_join', 'peer_leave', 'presence', 'history']) {
     client.on(event, refresh);
   }
   client.on('presence', () => avoidColors(client));
   client.text('document').observe(refresh);
-  setInterval(() => arrived || refresh(), 1_000);
+  setInterval(() => known.arrived || refresh(), 1_000);
 
   function stop(error) {
-    failure = `Stopped: ${error.message}`;
+    known.failure = `Stopped: ${error.message}`;
     allow(false, '');
     refresh();
   }
@@ -199,24 +180,13 @@ $('color').value = profile.color;
 $('room').textContent = room;
 $('room').title = room;
 document.title = `${room} – peersync notepad`;
-$('share').addEventListener('click', async () => {
-  const link = new URL(location.pathname, location.origin);
-  link.searchParams.set('room', room);
-  if (query.has('backend')) link.searchParams.set('backend', backend);
-  try {
-    await navigator.clipboard.writeText(link.href);
-    toast('Link copied');
-  } catch {
-    // No clipboard outside a secure context, or no permission.
-    prompt('Copy this link', link.href);
-  }
-});
+bindShare($('share'), toast);
 
 try {
   // For the console of whoever debugs, and for the tests. Pages of your own need no global.
   window.peersyncClient = open();
 } catch (error) {
-  failure = `Stopped: ${error.message}`;
-  $('state').textContent = failure;
+  known.failure = `Stopped: ${error.message}`;
+  $('state').textContent = known.failure;
   $('state').dataset.state = 'failed';
 }

@@ -1,40 +1,33 @@
 // The tools: each turns a pointer on the board into a gesture. What is going on is previewed here and told to others
 // through presence; what is done is stored once, at the end.
 import { freshId } from './edits.js';
-import { bounds, boxOf, distance, encloses, inside, isUniform, join, recordOf, rounded, simplify, STROKE_POINTS, touches, within } from './shapes.js';
+import { by, hit, POINTS, SLACK, STILL, told } from './gestures.js';
+import { Selecting } from './selecting.js';
+import { distance, isUniform, recordOf, rounded, simplify, STROKE_POINTS, touches } from './shapes.js';
 
-export const TOOLS = ['select', 'hand', 'freehand', 'line', 'rectangle', 'circle', 'text', 'eraser'];
-/** Screen pixels that a pointer may be beside a line, and that it may move within a click. */
-const SLACK = { mouse: 5, pen: 8, touch: 14 };
-const STILL = { mouse: 3, pen: 5, touch: 8 };
-const HANDLE = { mouse: 9, pen: 12, touch: 20 };
 /** Smallest shape that is kept, screen pixels: less is a slip. */
 const LEAST = 4;
-/** What others see of a stroke while it is drawn, and of a large selection while it is moved: presence is small. */
+/** What others see of a stroke while it is drawn: presence is small. */
 const LIVE_POINTS = 100;
-const LIVE_IDS_LENGTH = 2_000;
 const RAW_POINTS = 3_000;
-
-const by = (table, { pointerType }) => table[pointerType] ?? table.mouse;
 
 export class Tools {
   /** `board` has scene, view, selection, edits, say(fields), style {color, width}, type(at | id), pan(). */
   #board;
+  #selecting;
   #gestures = 0;
-  /** Of the gesture in progress: looks whether others have changed what it works on. */
-  #follow;
   current = 'freehand';
 
   constructor(board) {
     this.#board = board;
-    board.scene.onDraw(() => this.#follow?.());
+    this.#selecting = new Selecting(board, () => (this.#gestures += 1));
   }
 
   /** The gesture that begins at `at`. */
   begin(at, event) {
     const { current } = this;
     if (current === 'hand') return this.#board.pan();
-    if (current === 'select') return this.#select(at, event);
+    if (current === 'select') return this.#selecting.begin(at, event);
     this.#board.selection.clear();
     if (current === 'eraser') return this.#erase(at, event);
     if (current === 'freehand') return this.#stroke(at);
@@ -44,23 +37,17 @@ export class Tools {
 
   /** The topmost shape whose line is at `at`. */
   hit(at, event) {
-    const { scene, view } = this.#board;
-    const slack = by(SLACK, event) / view.zoom;
-    for (const id of scene.idsFromTop()) if (touches(scene.shape(id), at, slack)) return id;
-    return undefined;
+    return hit(this.#board, at, event);
   }
 
   /** The handle under the pointer. */
   handle(at, event) {
-    const { selection, view } = this.#board;
-    const here = view.toScreen(at);
-    return selection.handles().find((handle) => distance(handle, here) <= by(HANDLE, event));
+    return this.#selecting.handle(at, event);
   }
 
   /** Where a press would move the selection. */
   onSelection(at) {
-    const { box } = this.#board.selection;
-    return box !== undefined && inside(box, at);
+    return this.#selecting.onSelection(at);
   }
 
   // ---- drawing ----
@@ -173,184 +160,6 @@ export class Tools {
       cancel: stop,
     };
   }
-
-  // ---- selecting ----
-
-  #select(at, event) {
-    const { selection } = this.#board;
-    const handle = this.handle(at, event);
-    if (handle) return handle.end === undefined ? this.#resize(at, handle) : this.#bend(handle.end);
-    const id = this.hit(at, event);
-    if (id !== undefined && event.shiftKey) {
-      selection.toggle(id);
-      return undefined;
-    }
-    if (id !== undefined && !selection.has(id)) selection.set([id]);
-    if (id !== undefined || (this.onSelection(at) && !event.shiftKey)) return this.#move(at, event, id);
-    return this.#marquee(at, event);
-  }
-
-  /** Previews `matrix` for all of `shapes`, here and at the others. */
-  #preview(shapes, matrix) {
-    const { scene, say } = this.#board;
-    for (const [id] of shapes) scene.preview(id, { by: matrix });
-    say({ drag: { n: this.#gestures, ids: told(shapes.map(([id]) => id)), by: matrix.map((value) => Number(value.toFixed(4))) } });
-  }
-
-  #selected() {
-    const { scene, selection } = this.#board;
-    return selection.ids.map((id) => [id, scene.stored(id)]);
-  }
-
-  /**
-   * A gesture that moves or scales what is selected; `matrixAt(at, event, box)` says how. Shapes and their box are those
-   * that are stored at that moment: another may change them meanwhile.
-   */
-  #transform(matrixAt) {
-    const { scene, edits, say, selection, view } = this.#board;
-    const { ids } = selection;
-    const present = () => ids.map((id) => [id, scene.stored(id)]).filter(([, shape]) => shape);
-    const boxes = (shapes) => join(shapes.map(([, shape]) => bounds(shape)));
-    this.#gestures += 1;
-    let last;
-    let told = false;
-    let seen;
-    const matrixOf = (shapes, box = boxes(shapes)) => shapes.length > 0 && last ? matrixAt(...last, box) : undefined;
-    const update = () => {
-      const shapes = present();
-      const box = boxes(shapes);
-      seen = JSON.stringify(box);
-      const matrix = matrixOf(shapes, box);
-      if (!matrix) return;
-      told = selection.busy = true;
-      this.#preview(shapes, matrix);
-    };
-    const stop = () => {
-      this.#follow = undefined;
-      selection.busy = false;
-      for (const id of ids) scene.preview(id, undefined);
-      if (told) say({ drag: null });
-    };
-    this.#follow = () => {
-      if (told && JSON.stringify(boxes(present())) !== seen) update();
-    };
-    return {
-      move: (at, event) => {
-        last = [at, event];
-        update();
-      },
-      end: () => {
-        const shapes = present();
-        const matrix = matrixOf(shapes);
-        if (matrix) edits.transform(shapes, matrix, view.zoom);
-        stop();
-      },
-      cancel: stop,
-    };
-  }
-
-  #move(from, { pointerType }, id) {
-    const { selection, view } = this.#board;
-    let moving = false;
-    const gesture = this.#transform((at, { shiftKey }) => {
-      moving ||= distance(from, at) * view.zoom >= by(STILL, { pointerType });
-      if (!moving) return undefined;
-      let [dx, dy] = [at.x - from.x, at.y - from.y];
-      if (shiftKey) [dx, dy] = Math.abs(dx) > Math.abs(dy) ? [dx, 0] : [0, dy];
-      return [1, 1, dx, dy];
-    });
-    return {
-      ...gesture,
-      end: () => {
-        gesture.end();
-        // A click on one of several means that one.
-        if (!moving && selection.ids.length > 1) selection.set(id === undefined ? this.#around(from) : [id]);
-      },
-    };
-  }
-
-  #resize(from, { direction: [dx, dy], uniform }) {
-    return this.#transform((at, { shiftKey }, box) => {
-      // The side that is dragged moves as far as the pointer did, from wherever the shapes are now.
-      const [wide, high] = sides(box);
-      const fixed = { x: dx < 0 ? box.right : box.left, y: dy < 0 ? box.bottom : box.top };
-      let sx = dx === 0 || wide === 0 ? 1 : 1 + (dx * (at.x - from.x)) / wide;
-      let sy = dy === 0 || high === 0 ? 1 : 1 + (dy * (at.y - from.y)) / high;
-      if (uniform || (shiftKey && dx !== 0 && dy !== 0)) sx = sy = Math.max(0.05, wide === 0 ? sy : high === 0 ? sx : Math.max(sx, sy));
-      return [sx, sy, fixed.x * (1 - sx), fixed.y * (1 - sy)];
-    });
-  }
-
-  /** Moves one end of a line; the other is wherever it is stored by then. */
-  #bend(end) {
-    const { scene, edits, say, selection, view } = this.#board;
-    const [id] = selection.ids;
-    this.#gestures += 1;
-    let last;
-    let seen;
-    const points = (line) => {
-      const other = line.points[1 - end];
-      const [point] = rounded([POINTS.line(other, last.at, last.shiftKey)[1]], view.zoom);
-      return end === 0 ? [point, other] : [other, point];
-    };
-    const line = () => (last && scene.stored(id)?.type === 'line' ? scene.stored(id) : undefined);
-    const update = () => {
-      seen = line();
-      const shape = seen && { ...seen, points: points(seen), box: undefined };
-      scene.preview(id, shape && { shape });
-      say({ drag: shape ? { n: this.#gestures, shape: { id, ...recordOf(shape) } } : null });
-    };
-    const stop = () => {
-      this.#follow = undefined;
-      scene.preview(id, undefined);
-      say({ drag: null });
-    };
-    this.#follow = () => line() !== seen && update();
-    return {
-      move: (at, { shiftKey }) => {
-        last = { at, shiftKey };
-        update();
-      },
-      end: () => {
-        const present = line();
-        if (present) edits.reshape(id, points(present));
-        stop();
-      },
-      cancel: stop,
-    };
-  }
-
-  #marquee(from, event) {
-    const { scene, selection, view } = this.#board;
-    const before = event.shiftKey ? selection.ids : [];
-    let box;
-    const stop = () => {
-      selection.marquee = undefined;
-      selection.draw();
-    };
-    return {
-      move: (at) => {
-        if (!box && distance(from, at) * view.zoom < by(STILL, event)) return;
-        box = boxOf([from, at]);
-        selection.marquee = box;
-        selection.set([...before, ...[...scene.ids()].filter((id) => within(scene.shape(id), box))]);
-      },
-      end: () => {
-        // A click into a closed shape means that shape, the smallest if there are several.
-        if (!box) selection.set([...before, ...this.#around(from)]);
-        stop();
-      },
-      cancel: stop,
-    };
-  }
-
-  #around(at) {
-    const { scene } = this.#board;
-    const size = (id) => Math.hypot(...sides(bounds(scene.shape(id))));
-    const around = [...scene.idsFromTop()].filter((id) => encloses(scene.shape(id), at));
-    return around.sort((a, b) => size(a) - size(b)).slice(0, 1);
-  }
-
   // ---- by keyboard ----
 
   /** Puts a shape of usual size into the middle of what is seen. Returns its id. */
@@ -365,6 +174,11 @@ export class Tools {
     if (!(current in POINTS)) return undefined;
     const points = POINTS[current]({ x: x - 80, y: y - 50 }, { x: x + 80, y: y + 50 }, false);
     return edits.add({ type: current, points, ...this.#style() }, undefined, view.zoom) || undefined;
+  }
+
+  #selected() {
+    const { scene, selection } = this.#board;
+    return selection.ids.map((id) => [id, scene.stored(id)]);
   }
 
   /** Moves what is selected by board units; quick repetitions are one step of undo. */
@@ -390,33 +204,3 @@ export class Tools {
     if (shapes.length > 0) selection.set(edits.duplicate(shapes, 20 / view.zoom, view.zoom));
   }
 }
-
-/** As many ids as fit into a presence state, which has 4 KiB for everything. */
-function told(ids) {
-  let length = 0;
-  return ids.filter((id) => (length += id.length + 2) <= LIVE_IDS_LENGTH);
-}
-
-const sides = ({ left, top, right, bottom }) => [right - left, bottom - top];
-
-/** The two points of a shape drawn from one place to another; with `even`, as Shift wants it. */
-const POINTS = {
-  line(from, to, even) {
-    if (!even) return [from, to];
-    const step = Math.PI / 12;
-    const angle = Math.round(Math.atan2(to.y - from.y, to.x - from.x) / step) * step;
-    const length = distance(from, to);
-    return [from, { x: from.x + Math.cos(angle) * length, y: from.y + Math.sin(angle) * length }];
-  },
-  rectangle(from, to, even) {
-    if (!even) return [from, to];
-    const side = Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y));
-    return [from, { x: from.x + side * (Math.sign(to.x - from.x) || 1), y: from.y + side * (Math.sign(to.y - from.y) || 1) }];
-  },
-  /** A circle in the square from one place to the other, stored as its centre and a point of its edge. */
-  circle(from, to) {
-    const [, corner] = POINTS.rectangle(from, to, true);
-    const centre = { x: (from.x + corner.x) / 2, y: (from.y + corner.y) / 2 };
-    return [centre, { x: corner.x, y: centre.y }];
-  },
-};

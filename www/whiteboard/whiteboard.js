@@ -1,6 +1,8 @@
-// Whiteboard: shapes as records. ?room=name, ?backend=ws://host:port/path (default: this server).
+// Whiteboard: shapes as records.
 import { BrowserSyncClient, isPeersyncError } from '/sdk/index.js';
-import { profile } from '/notepad/profile.js';
+import { profile } from '../profile.js';
+import { backend, bindShare, room } from '../room.js';
+import { peopleIn, stateOf } from '../status.js';
 import { onColor, onTheme } from './colors.js';
 import { Edits } from './edits.js';
 import { download, toPng } from './export.js';
@@ -12,15 +14,11 @@ import { Pointers } from './pointers.js';
 import { Scene } from './scene.js';
 import { Selection } from './selection.js';
 import { bounds, grow, join } from './shapes.js';
-import { peopleIn, stateOf } from './status.js';
 import { TextEditor } from './text-editor.js';
 import { Tools } from './tools.js';
 import { View } from './view.js';
 
 const $ = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
-const room = query.get('room') || 'default';
-const backend = query.get('backend') || `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
 /** After these nothing goes on; after any other, the status line already says how things stand. */
 const FINAL = ['INTERNAL', 'INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED'];
 const REFRESH_MS = 16;
@@ -371,18 +369,7 @@ $('room').title = room;
 $('name').value = profile.name;
 $('color').value = profile.color;
 document.title = `${room} – peersync whiteboard`;
-$('share').addEventListener('click', async () => {
-  const link = new URL(location.pathname, location.origin);
-  link.searchParams.set('room', room);
-  if (query.has('backend')) link.searchParams.set('backend', backend);
-  try {
-    await navigator.clipboard.writeText(link.href);
-    toast('Link copied');
-  } catch {
-    // No clipboard outside a secure context, or no permission.
-    prompt('Copy this link', link.href);
-  }
-});
+bindShare($('share'), toast);
 bindPanels();
 view.onChange(showView);
 scene.onDraw(showCount);
