@@ -27,7 +27,7 @@ use crate::{
     base::{LinkId, NodeId, Refusal, RoomId, Timestamp, limits::MAX_EVENTS, note},
     engine::{Engine, Event, Input, Output, Record},
     gossip::Neighbour,
-    storage::{Store, StoreError, Write},
+    storage::{Flush, ListId, Store, StoreError, Write},
     wire::Frame,
 };
 
@@ -54,6 +54,9 @@ struct Inner {
     idle_since: Timestamp,
 }
 
+/// The list that holds a room's records, in the order of delivery.
+const RECORDS_LIST: u64 = 1;
+
 /// Entries read at once when a room is loaded.
 const LOAD_PAGE: usize = 1_024;
 
@@ -71,7 +74,7 @@ impl Room {
     ) -> Result<Arc<Self>, StoreError> {
         let mut from = 0;
         loop {
-            let page = store.load(id, from, LOAD_PAGE).await?;
+            let page = store.load(ListId { room: id, list: RECORDS_LIST }, from, LOAD_PAGE).await?;
             let full = page.len() == LOAD_PAGE;
             for entry in page {
                 // Nothing is dropped to make the rest fit: acknowledged operations may be behind it.
@@ -290,13 +293,13 @@ impl Room {
 
     /// Commits are called in order, under the lock; their answers come when they come.
     fn persist(self: &Arc<Self>, batch: u64, records: Vec<Record>) {
-        let room = self.id;
+        let list = ListId { room: self.id, list: RECORDS_LIST };
         let count = records.len() as u64;
         let write = |record| match record {
-            Record::Append { index, bytes } => Write::Append { room, index, bytes },
-            Record::Truncate { from } => Write::Truncate { room, from },
+            Record::Append { index, bytes } => Write::Append { list, index, bytes },
+            Record::Truncate { from } => Write::Truncate { list, from },
         };
-        let commit = self.store.commit(records.into_iter().map(write).collect());
+        let commit = self.store.commit(records.into_iter().map(write).collect(), Flush::Strict);
         let this = Arc::clone(self);
         spawn(async move {
             match commit.await {

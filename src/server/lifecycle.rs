@@ -29,7 +29,7 @@ use super::{
 use crate::{
     base::limits::INCOMING_QUEUE,
     node::{Node, NodeConfig, NodeError, NodeLimits, Role},
-    storage::{Store as _, StoreError, native::RedbStore},
+    storage::{Flush, Store as _, StoreError, native::RedbStore},
     transport::{
         self, AuthenticateError, TransportCounters,
         websocket::{self, IncomingSender},
@@ -120,7 +120,7 @@ async fn open_store(dir: &Path) -> Result<Arc<RedbStore>, ServeError> {
     let failed = |reason| ServeError::Store { path: dir.to_owned(), reason };
     let store = RedbStore::open(dir).map_err(failed)?;
     if store.is_read_only() {
-        store.commit(Vec::new()).await.map_err(failed)?;
+        store.commit(Vec::new(), Flush::Strict).await.map_err(failed)?;
     }
     Ok(Arc::new(store))
 }

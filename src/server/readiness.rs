@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::{sync::Mutex, time};
 
 use super::limits::{READINESS_LIFETIME, READINESS_TIMEOUT};
-use crate::storage::{Store, Write};
+use crate::storage::{Flush, Store, Write};
 
 /// Key of the value that is written to see whether writing works.
 const PROBE_KEY: &str = "server/ready";
@@ -46,7 +46,7 @@ impl Readiness {
 
     async fn probe(&self) -> Answer {
         let write = Write::Meta { key: PROBE_KEY.to_owned(), value: Some(Vec::new()) };
-        match time::timeout(READINESS_TIMEOUT, self.store.commit(vec![write])).await {
+        match time::timeout(READINESS_TIMEOUT, self.store.commit(vec![write], Flush::Strict)).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err("the store does not answer".to_owned()),
         }

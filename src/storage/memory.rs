@@ -6,10 +6,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Entry, Store, StoreError, StoreFuture, Write, lengths::Lengths};
+use super::{
+    Entry, Flush, ListId, ListState, Store, StoreError, StoreFuture, Write,
+    lengths::{Bounds, Lengths, Step},
+};
 use crate::base::RoomId;
 
-/// Rooms in ordered maps. Every call takes effect before it returns; the futures are ready.
+/// Lists in ordered maps. Every call takes effect before it returns; the futures are ready.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -17,8 +20,14 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
-    rooms: BTreeMap<RoomId, Vec<Vec<u8>>>,
+    lists: BTreeMap<ListId, List>,
     meta: BTreeMap<String, Vec<u8>>,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    bounds: Bounds,
+    entries: BTreeMap<u64, Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -35,16 +44,24 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn load(&self, room: RoomId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>> {
-        Box::pin(ready(Ok(self.state().load(room, from, limit))))
+    fn lists(&self, room: RoomId) -> StoreFuture<Vec<ListState>> {
+        Box::pin(ready(Ok(self.state().lists(room))))
     }
 
-    fn commit(&self, writes: Vec<Write>) -> StoreFuture<()> {
-        Box::pin(ready(self.state().commit(writes)))
+    fn load(&self, list: ListId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>> {
+        Box::pin(ready(Ok(self.state().load(list, from, limit))))
+    }
+
+    fn commit(&self, writes: Vec<Write>, _: Flush) -> StoreFuture<()> {
+        Box::pin(ready(self.state().commit(&writes)))
     }
 
     fn meta(&self, key: &str) -> StoreFuture<Option<Vec<u8>>> {
         Box::pin(ready(Ok(self.state().meta.get(key).cloned())))
+    }
+
+    fn keys(&self, prefix: &str, limit: usize) -> StoreFuture<Vec<String>> {
+        Box::pin(ready(Ok(self.state().keys(prefix, limit))))
     }
 
     fn is_durable(&self) -> bool {
@@ -53,44 +70,54 @@ impl Store for MemoryStore {
 }
 
 impl State {
-    fn load(&self, room: RoomId, from: u64, limit: usize) -> Vec<Entry> {
-        let Some(entries) = self.rooms.get(&room) else { return Vec::new() };
-        let skip = usize::try_from(from).unwrap_or(usize::MAX);
-        let found = entries.iter().skip(skip).take(limit);
-        (from..).zip(found).map(|(index, bytes)| Entry { index, bytes: bytes.clone() }).collect()
+    fn lists(&self, room: RoomId) -> Vec<ListState> {
+        let range = ListId { room, list: 0 }..=ListId { room, list: u64::MAX };
+        let state = |(id, list): (&ListId, &List)| {
+            let Bounds { first, end } = list.bounds;
+            ListState { list: id.list, first, end }
+        };
+        self.lists.range(range).map(state).collect()
     }
 
-    fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
-        Lengths::default().follow(&writes, |room| Ok::<_, StoreError>(self.len(room)))?;
-        for write in writes {
-            match write {
-                Write::Append { room, index, bytes } => self.put(room, index, bytes),
-                Write::Truncate { room, from } => self.truncate(room, from),
-                Write::Meta { key, value: Some(value) } => _ = self.meta.insert(key, value),
-                Write::Meta { key, value: None } => _ = self.meta.remove(&key),
+    fn load(&self, list: ListId, from: u64, limit: usize) -> Vec<Entry> {
+        let Some(list) = self.lists.get(&list) else { return Vec::new() };
+        let found = list.entries.range(from..).take(limit);
+        found.map(|(index, bytes)| Entry { index: *index, bytes: bytes.clone() }).collect()
+    }
+
+    fn keys(&self, prefix: &str, limit: usize) -> Vec<String> {
+        let from = self.meta.range(prefix.to_owned()..).map(|(key, _)| key);
+        from.take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect()
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut lengths = Lengths::default();
+        let bounds = |list| Ok::<_, StoreError>(self.lists.get(&list).map(|list| list.bounds).unwrap_or_default());
+        for step in lengths.follow(writes, bounds)? {
+            self.apply(step);
+        }
+        for (id, bounds) in lengths.into_lists() {
+            if bounds == Bounds::default() {
+                self.lists.remove(&id);
+            } else {
+                self.lists.entry(id).or_default().bounds = bounds;
             }
         }
         Ok(())
     }
 
-    fn len(&self, room: RoomId) -> u64 {
-        self.rooms.get(&room).map_or(0, |entries| entries.len() as u64)
-    }
-
-    /// `index` is at most the room's length, checked before the first change of the commit.
-    fn put(&mut self, room: RoomId, index: u64, bytes: Vec<u8>) {
-        let entries = self.rooms.entry(room).or_default();
-        match usize::try_from(index).ok().and_then(|index| entries.get_mut(index)) {
-            Some(entry) => *entry = bytes,
-            None => entries.push(bytes),
-        }
-    }
-
-    fn truncate(&mut self, room: RoomId, from: u64) {
-        let Some(entries) = self.rooms.get_mut(&room) else { return };
-        entries.truncate(usize::try_from(from).unwrap_or(usize::MAX));
-        if entries.is_empty() {
-            self.rooms.remove(&room);
+    fn apply(&mut self, step: Step<'_>) {
+        match step {
+            Step::Put { list, index, bytes } => {
+                _ = self.lists.entry(list).or_default().entries.insert(index, bytes.to_vec());
+            }
+            Step::Drop { list, range } => {
+                if let Some(list) = self.lists.get_mut(&list) {
+                    range.for_each(|index| _ = list.entries.remove(&index));
+                }
+            }
+            Step::Meta { key, value: Some(value) } => _ = self.meta.insert(key.to_owned(), value.to_vec()),
+            Step::Meta { key, value: None } => _ = self.meta.remove(key),
         }
     }
 }

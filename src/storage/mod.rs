@@ -1,7 +1,7 @@
 //! Where a node keeps what it must not forget: one trait, and a contract suite every store passes (`tests/contract`).
 //!
-//! A room is an append-only list of entries, numbered from 0 without holes, in the order in which this node
-//! delivered them. The bytes of an entry are opaque here.
+//! A room is a set of append-only lists. The entries of a list are numbered without holes; a list may begin later than
+//! at 0, when what was before has been folded into something else. The bytes of an entry are opaque here.
 
 mod lengths;
 mod memory;
@@ -17,40 +17,71 @@ use crate::base::RoomId;
 pub use memory::MemoryStore;
 
 /// Version of the layout of every store. A store of a newer schema opens read-only and says so.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What a store answers, later.
 pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
-/// One stored entry of a room.
+/// One append-only list of a room. What the numbers mean belongs to the engine: 0 is the room's own (snapshot, proofs),
+/// any other is a writer's operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListId {
+    /// The room.
+    pub room: RoomId,
+    /// The list's number there.
+    pub list: u64,
+}
+
+/// What a list holds: entries `first..end`. What was before `first` was folded into something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListState {
+    /// The list's number in its room.
+    pub list: u64,
+    /// Its first entry.
+    pub first: u64,
+    /// Where the next entry goes. Never 0: a list without entries, past or present, is not there.
+    pub end: u64,
+}
+
+/// One stored entry of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Position in the room's list, from 0.
+    /// Position in the list, from 0.
     pub index: u64,
     /// The entry, opaque to the store.
     pub bytes: Vec<u8>,
 }
 
-/// One change. The changes of one [`Store::commit`] become visible and durable together or not at all.
+/// One change. The changes of one [`Store::commit`] become visible and durable together or not at all. A list that is
+/// not there has `first` = `end` = 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Adds an entry at the end of a room, or replaces the one already at `index`. An index beyond the end would
-    /// leave a hole: the commit is refused with [`StoreError::Hole`].
+    /// Adds an entry at the end of a list, or replaces the one already at `index`. Before `first` it changes nothing:
+    /// that entry was trimmed. An index beyond the end would leave a hole: the commit is refused with
+    /// [`StoreError::Hole`].
     Append {
-        /// The room.
-        room: RoomId,
+        /// The list.
+        list: ListId,
         /// Position, from 0.
         index: u64,
         /// The entry.
         bytes: Vec<u8>,
     },
-    /// Drops every entry of a room from `from` on (a log is rewritten after an equivocation). Nothing if the room
-    /// is not that long.
+    /// Drops every entry of a list from `from` on (a log is rewritten after an equivocation). Nothing if the list does
+    /// not reach there. From `first` or before: the list is forgotten, and with it where it began.
     Truncate {
-        /// The room.
-        room: RoomId,
+        /// The list.
+        list: ListId,
         /// First index to drop.
         from: u64,
+    },
+    /// Drops every entry of a list before `before`, where it begins from now on; nothing if it begins there or later
+    /// already. A list that ends sooner, or is not there yet, continues at `before`.
+    Trim {
+        /// The list.
+        list: ListId,
+        /// First index to keep.
+        before: u64,
     },
     /// Sets (`Some`) or removes (`None`) a value of this node's own.
     Meta {
@@ -61,23 +92,37 @@ pub enum Write {
     },
 }
 
+/// What a commit must survive before it resolves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// A loss of power.
+    Strict,
+    /// A crash of the process. A loss of power may take it, and what was committed so before it. A store may flush
+    /// strictly all the same.
+    Relaxed,
+}
+
 /// A durable (or, in memory, pretended) home for rooms. Cheap to share; every call may run concurrently with others.
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
-    /// Entries of `room` from index `from` on, in order, at most `limit` of them. Fewer than `limit`: that was all.
-    /// Sees every commit that has resolved, and of each commit all or nothing.
-    fn load(&self, room: RoomId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>>;
+    /// Every list of `room`, ascending by number.
+    fn lists(&self, room: RoomId) -> StoreFuture<Vec<ListState>>;
+    /// Entries of `list` from index `from` on, or from its first if that is later, in order, at most `limit` of them.
+    /// Fewer than `limit`: that was all. Sees every commit that has resolved, and of each commit all or nothing.
+    fn load(&self, list: ListId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>>;
     /// Makes `writes` durable, all or none. Commits are applied in the order in which they were called, polled or
     /// not; concurrent ones may share one flush to disk (group commit). Resolves only after that flush.
     ///
     /// [`StoreError::Hole`], [`StoreError::NewerSchema`] and [`StoreError::Closed`] changed nothing. After any other
     /// error the writes are there or not, as after a crash: make the same commit again (which is harmless unless it
-    /// truncates a room after appending to it), or load what is there.
+    /// truncates a list after appending to it), or load what is there.
     ///
     /// Dropping the future does not undo a commit that the store has accepted. A store whose queue is full accepts
     /// later: until then dropping the future withdraws the commit.
-    fn commit(&self, writes: Vec<Write>) -> StoreFuture<()>;
+    fn commit(&self, writes: Vec<Write>, flush: Flush) -> StoreFuture<()>;
     /// A value of this node's own.
     fn meta(&self, key: &str) -> StoreFuture<Option<Vec<u8>>>;
+    /// Keys of values of this node's own that begin with `prefix`, ascending, at most `limit` of them.
+    fn keys(&self, prefix: &str, limit: usize) -> StoreFuture<Vec<String>>;
     /// Whether a commit survives a crash of this process. False for memory.
     fn is_durable(&self) -> bool;
 }
@@ -97,15 +142,15 @@ pub enum StoreError {
         /// The newest this build writes.
         supported: u32,
     },
-    /// The commit would leave a hole in a room, most often because the commit before it failed. It changed nothing.
-    #[error("entry {index} of {room:?} would leave a hole, the room has {len} entries")]
+    /// The commit would leave a hole in a list, most often because the commit before it failed. It changed nothing.
+    #[error("entry {index} would leave a hole, {list:?} ends at {end}")]
     Hole {
-        /// The room.
-        room: RoomId,
+        /// The list.
+        list: ListId,
         /// The index asked for.
         index: u64,
-        /// The entries the room has.
-        len: u64,
+        /// Where the list ends.
+        end: u64,
     },
     /// The file is not a store, or damaged.
     #[error("the store is damaged: {0}")]
@@ -119,4 +164,7 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// The platform has no store, or does not let this page have one.
+    #[error("there is no storage: {0}")]
+    Missing(String),
 }

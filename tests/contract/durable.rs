@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::{executor::block_on, future::join_all};
-use peersync::storage::{Store, StoreError, native::RedbStore};
+use peersync::storage::{Flush, Store, StoreError, native::RedbStore};
 use tempfile::tempdir;
 
 use crate::support::*;
@@ -15,7 +15,7 @@ use crate::support::*;
 const CRASH_DIR: &str = "PEERSYNC_TEST_CRASH_DIR";
 
 #[test]
-fn st3_reopening_keeps_everything() {
+fn st3_reopening_after_each_commit_keeps_everything() {
     let dir = tempdir().unwrap();
     let history = History::random(&mut Rng(3), 60, 2000);
     for (i, writes) in history.commits.iter().enumerate() {
@@ -75,8 +75,9 @@ fn crash_child_process() {
     let store = RedbStore::open(Path::new(&dir)).unwrap();
     let mut lens: Vec<_> = (0..ROOMS).map(|n| all(&store, n).len() as u64).collect();
     loop {
-        let pending =
-            (0..ROOMS).map(|n| store.commit(vec![append(n, lens[usize::from(n)], &entry(n, lens[usize::from(n)]))]));
+        let pending = (0..ROOMS).map(|n| {
+            store.commit(vec![append(n, lens[usize::from(n)], &entry(n, lens[usize::from(n)]))], Flush::Strict)
+        });
         assert!(block_on(join_all(pending)).iter().all(Result::is_ok));
         for (n, len) in lens.iter_mut().enumerate() {
             *len += 1;
@@ -113,11 +114,11 @@ fn st13_a_crash_during_creation_leaves_a_fresh_start() {
 fn st8_close_flushes_then_refuses_and_releases() {
     let dir = tempdir().unwrap();
     let store = RedbStore::open(dir.path()).unwrap();
-    let pending: Vec<_> = (0..100).map(|i| store.commit(vec![append(1, i, b"x")])).collect();
+    let pending: Vec<_> = (0..100).map(|i| store.commit(vec![append(1, i, b"x")], Flush::Strict)).collect();
     block_on(store.close()).unwrap();
     assert!(block_on(join_all(pending)).iter().all(Result::is_ok));
     assert!(matches!(commit(&store, vec![]), Err(StoreError::Closed)));
-    assert!(matches!(block_on(store.load(room(1), 0, 1)), Err(StoreError::Closed)));
+    assert!(matches!(block_on(store.load(list_of(1, LIST), 0, 1)), Err(StoreError::Closed)));
     assert!(matches!(block_on(store.meta("a")), Err(StoreError::Closed)));
     // Closed, not dropped: the file is free already.
     let second = RedbStore::open(dir.path()).unwrap();
@@ -129,7 +130,7 @@ fn st8_close_flushes_then_refuses_and_releases() {
 fn st8_dropping_the_store_flushes() {
     let dir = tempdir().unwrap();
     let store = RedbStore::open(dir.path()).unwrap();
-    let pending: Vec<_> = (0..100).map(|i| store.commit(vec![append(1, i, b"x")])).collect();
+    let pending: Vec<_> = (0..100).map(|i| store.commit(vec![append(1, i, b"x")], Flush::Strict)).collect();
     drop(store);
     assert!(block_on(join_all(pending)).iter().all(Result::is_ok));
     assert_eq!(all(&RedbStore::open(dir.path()).unwrap(), 1).len(), 100);

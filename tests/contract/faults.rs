@@ -3,7 +3,7 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use futures::{executor::block_on, future::join_all};
-use peersync::storage::{Store, StoreError, native::RedbStore};
+use peersync::storage::{Flush, Store, StoreError, native::RedbStore};
 
 use crate::{
     disk::{Faults, SimDisk},
@@ -29,7 +29,7 @@ fn st3_a_loss_of_power_keeps_every_acknowledged_commit() {
         disk.fail(full_after(rng.below(600)));
         let mut acknowledged = 0;
         for chunk in history.commits.chunks(1 + rng.below(8) as usize) {
-            let results = block_on(join_all(chunk.iter().map(|writes| store.commit(writes.clone()))));
+            let results = block_on(join_all(chunk.iter().map(|writes| store.commit(writes.clone(), Flush::Strict))));
             acknowledged += results.iter().take_while(|result| result.is_ok()).count();
             if results.iter().any(Result::is_err) {
                 break;
@@ -72,8 +72,8 @@ fn st10_a_full_disk_acknowledges_nothing_and_recovers() {
         commit(&store, vec![append(1, 0, b"kept")]).unwrap();
         disk.fail(full_after(writes));
         let results = block_on(join_all([
-            store.commit(vec![append(1, 1, &[1; 5000])]),
-            store.commit(vec![append(1, 2, &[2; 5000])]),
+            store.commit(vec![append(1, 1, &[1; 5000])], Flush::Strict),
+            store.commit(vec![append(1, 2, &[2; 5000])], Flush::Strict),
         ]));
         if results.iter().all(Result::is_ok) {
             assert!(writes > 3, "a commit takes more than {writes} writes");
@@ -110,7 +110,8 @@ fn st10_failing_reads_are_errors_and_pass() {
         disk.fail(Faults { reads: Some(reads), ..Faults::default() });
         // What is cached can still be had.
         let store = RedbStore::open_on(disk.clone());
-        let found = store.as_ref().map_err(Clone::clone).and_then(|store| block_on(store.load(room(1), 0, 500)));
+        let found =
+            store.as_ref().map_err(Clone::clone).and_then(|store| block_on(store.load(list_of(1, LIST), 0, 500)));
         assert!(matches!(&found, Err(StoreError::Io(_))) || found.is_ok_and(|found| found.len() == 200));
         disk.fail(Faults::default());
         let store = store.unwrap_or_else(|_| open(&disk));
@@ -124,7 +125,7 @@ fn st3_concurrent_commits_share_flushes() {
     let disk = Arc::new(SimDisk::default());
     let store = open(&disk);
     let before = disk.syncs();
-    let pending: Vec<_> = (0..1000).map(|i| store.commit(vec![append(1, i, &[1; 200])])).collect();
+    let pending: Vec<_> = (0..1000).map(|i| store.commit(vec![append(1, i, &[1; 200])], Flush::Strict)).collect();
     assert!(block_on(join_all(pending)).iter().all(Result::is_ok));
     assert!(disk.syncs() - before < 1000, "{} flushes for 1000 commits", disk.syncs() - before);
 }

@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod durable;
 mod faults;
+mod stores;
 mod suite;
 mod support;
 mod throughput;

@@ -1,43 +1,23 @@
-//! What the tests share: short ways to write commits, a model to compare with, randomness from a seed.
-
-use std::sync::Arc;
+//! What the native tests share: waiting for a store, a history to compare with, how often to repeat.
 
 use futures::executor::block_on;
-use peersync::{
-    base::RoomId,
-    storage::{Entry, MemoryStore, Store, StoreError, Write},
-};
+use peersync::storage::{Entry, Flush, ListState, MemoryStore, Store, StoreError, Write};
 
-pub(crate) type Shared = Arc<dyn Store>;
+pub(crate) use crate::suite::{LIST, Rng, append, list_of, meta, room, truncate};
 
 pub(crate) const ROOMS: u8 = 4;
-pub(crate) const META_KEYS: [&str; 2] = ["a", "b"];
-
-pub(crate) fn room(n: u8) -> RoomId {
-    RoomId([n; 32])
-}
-
-pub(crate) fn append(n: u8, index: u64, bytes: &[u8]) -> Write {
-    Write::Append { room: room(n), index, bytes: bytes.to_vec() }
-}
-
-pub(crate) fn truncate(n: u8, from: u64) -> Write {
-    Write::Truncate { room: room(n), from }
-}
-
-pub(crate) fn meta(key: &str, value: Option<&[u8]>) -> Write {
-    Write::Meta { key: key.to_owned(), value: value.map(<[u8]>::to_vec) }
-}
+/// The lists of a room that a history writes to.
+const LISTS: [u64; 3] = [0, 1, LIST];
 
 pub(crate) fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<(), StoreError> {
-    block_on(store.commit(writes))
+    block_on(store.commit(writes, Flush::Strict))
 }
 
 pub(crate) fn load(store: &dyn Store, n: u8, from: u64, limit: usize) -> Vec<Entry> {
-    block_on(store.load(room(n), from, limit)).unwrap()
+    block_on(store.load(list_of(n, LIST), from, limit)).unwrap()
 }
 
-/// The bytes of every entry of a room.
+/// The bytes of every entry of a room's list.
 pub(crate) fn all(store: &dyn Store, n: u8) -> Vec<Vec<u8>> {
     load(store, n, 0, usize::MAX).into_iter().map(|entry| entry.bytes).collect()
 }
@@ -45,23 +25,36 @@ pub(crate) fn all(store: &dyn Store, n: u8) -> Vec<Vec<u8>> {
 /// Everything a store of these tests holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dump {
-    rooms: Vec<Vec<Entry>>,
-    meta: Vec<Option<Vec<u8>>>,
+    lists: Vec<(u8, ListState, Vec<Entry>)>,
+    meta: Vec<(String, Vec<u8>)>,
 }
 
 impl Dump {
-    /// How many entries each room has, and how long each value is: for messages.
+    /// Which lists there are, and how long each value is: for messages.
     pub(crate) fn outline(&self) -> String {
-        let rooms: Vec<_> = self.rooms.iter().map(Vec::len).collect();
-        let meta: Vec<_> = self.meta.iter().map(|value| value.as_ref().map(Vec::len)).collect();
-        format!("rooms {rooms:?}, meta {meta:?}")
+        let lists: Vec<_> = self.lists.iter().map(|(n, list, _)| (n, list.list, list.first, list.end)).collect();
+        let meta: Vec<_> = self.meta.iter().map(|(key, value)| (key, value.len())).collect();
+        format!("lists {lists:?}, meta {meta:?}")
     }
 }
 
 pub(crate) fn dump(store: &dyn Store) -> Result<Dump, StoreError> {
-    let rooms = (0..ROOMS).map(|n| block_on(store.load(room(n), 0, usize::MAX)));
-    let meta = META_KEYS.iter().map(|key| block_on(store.meta(key)));
-    Ok(Dump { rooms: rooms.collect::<Result<_, _>>()?, meta: meta.collect::<Result<_, _>>()? })
+    let mut dump = Dump { lists: Vec::new(), meta: Vec::new() };
+    for n in 0..ROOMS {
+        for state in block_on(store.lists(room(n)))? {
+            let entries = block_on(store.load(list_of(n, state.list), 0, usize::MAX))?;
+            dump.lists.push((n, state, entries));
+        }
+        // Also of a list that has lost its bounds.
+        for list in LISTS {
+            block_on(store.load(list_of(n, list), 0, 1))?;
+        }
+    }
+    for key in block_on(store.keys("", usize::MAX))? {
+        let value = block_on(store.meta(&key))?.ok_or_else(|| StoreError::Corrupt(format!("{key} has no value")))?;
+        dump.meta.push((key, value));
+    }
+    Ok(dump)
 }
 
 /// Commits, and what a store holds after each prefix of them, starting with none.
@@ -71,14 +64,24 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// `count` commits of a few appends, replacements, truncations and values each, `size` bytes at most.
+    /// `count` commits of a few changes of every kind each, `size` bytes at most.
     pub(crate) fn random(rng: &mut Rng, count: usize, size: u64) -> Self {
+        Self::of((0..count).map(|_| rng.next()).collect::<Vec<_>>(), |seed, model| {
+            let mut rng = Rng(seed);
+            (0..=rng.below(3)).map(|_| random_write(&mut rng, model, size)).collect()
+        })
+    }
+
+    /// What `next` makes of each item and the store so far.
+    pub(crate) fn of<T>(items: Vec<T>, next: impl Fn(T, &MemoryStore) -> Vec<Write>) -> Self {
         let model = MemoryStore::new();
         let mut history = Self { commits: Vec::new(), dumps: vec![dump(&model).unwrap()] };
-        let mut lens = [0_u64; ROOMS as usize];
-        for _ in 0..count {
-            let writes: Vec<_> = (0..=rng.below(3)).map(|_| random_write(rng, &mut lens, size)).collect();
-            commit(&model, writes.clone()).unwrap();
+        for item in items {
+            let writes = next(item, &model);
+            if commit(&model, writes.clone()).is_err() {
+                // Writes of one commit may spoil each other: such a commit is none.
+                continue;
+            }
             history.commits.push(writes);
             history.dumps.push(dump(&model).unwrap());
         }
@@ -91,42 +94,18 @@ impl History {
     }
 }
 
-fn random_write(rng: &mut Rng, lens: &mut [u64; ROOMS as usize], size: u64) -> Write {
+fn random_write(rng: &mut Rng, model: &MemoryStore, size: u64) -> Write {
     let n = rng.below(u64::from(ROOMS)) as u8;
-    let len = &mut lens[usize::from(n)];
+    let list = list_of(n, LISTS[rng.below(LISTS.len() as u64) as usize]);
+    let state = block_on(model.lists(list.room)).unwrap().into_iter().find(|state| state.list == list.list);
+    let (first, end) = state.map_or((0, 0), |state| (state.first, state.end));
     let bytes = rng.bytes(size);
-    match rng.below(12) {
-        0 => {
-            *len = rng.below(*len + 1);
-            truncate(n, *len)
-        }
-        1 => meta(META_KEYS[rng.below(2) as usize], (rng.below(3) > 0).then_some(&bytes)),
-        2 if *len > 0 => append(n, rng.below(*len), &bytes),
-        _ => {
-            *len += 1;
-            append(n, *len - 1, &bytes)
-        }
-    }
-}
-
-/// SplitMix64: small, and the same everywhere.
-pub(crate) struct Rng(pub(crate) u64);
-
-impl Rng {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    pub(crate) fn bytes(&mut self, max: u64) -> Vec<u8> {
-        (0..self.below(max + 1)).map(|_| self.next() as u8).collect()
+    match rng.below(14) {
+        0 => Write::Truncate { list, from: rng.below(end + 1) },
+        1 | 2 => Write::Trim { list, before: rng.below(end + 2) },
+        3 => meta(["a", "b"][rng.below(2) as usize], (rng.below(3) > 0).then_some(&bytes)),
+        4 if end > first => Write::Append { list, index: first + rng.below(end - first), bytes },
+        _ => Write::Append { list, index: end, bytes },
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use futures::{executor::block_on, future::join_all};
 use peersync::{
     base::RoomId,
-    storage::{Store, Write, native::RedbStore},
+    storage::{Flush, ListId, Store, Write, native::RedbStore},
 };
 use tempfile::tempdir_in;
 
@@ -24,7 +24,13 @@ fn throughput() {
     block_on(join_all((0..COMMITTERS).map(async |n| {
         for index in 0..COMMITS_EACH {
             let bytes = vec![n; 200];
-            store.commit(vec![Write::Append { room: RoomId([n; 32]), index, bytes }]).await.unwrap();
+            store
+                .commit(
+                    vec![Write::Append { list: ListId { room: RoomId([n; 32]), list: 1 }, index, bytes }],
+                    Flush::Strict,
+                )
+                .await
+                .unwrap();
         }
     })));
     let seconds = begin.elapsed().as_secs_f64();
@@ -39,9 +45,9 @@ fn throughput_of_opening() {
     let dir = tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
     let store = RedbStore::open(dir.path()).unwrap();
     for part in 0..400_u64 {
-        let room = RoomId([(part % 50) as u8; 32]);
-        let writes = (0..1000).map(|i| Write::Append { room, index: part / 50 * 1000 + i, bytes: vec![7; 600] });
-        block_on(store.commit(writes.collect())).unwrap();
+        let list = ListId { room: RoomId([(part % 50) as u8; 32]), list: 1 };
+        let writes = (0..1000).map(|i| Write::Append { list, index: part / 50 * 1000 + i, bytes: vec![7; 600] });
+        block_on(store.commit(writes.collect(), Flush::Strict)).unwrap();
     }
     drop(store);
     let megabytes = std::fs::metadata(dir.path().join("peersync.redb")).unwrap().len() >> 20;
@@ -49,6 +55,6 @@ fn throughput_of_opening() {
     let store = RedbStore::open(dir.path()).unwrap();
     println!("{megabytes} MiB opened in {:.2} s", begin.elapsed().as_secs_f64());
     let begin = Instant::now();
-    let found = block_on(store.load(RoomId([1; 32]), 0, usize::MAX)).unwrap();
+    let found = block_on(store.load(ListId { room: RoomId([1; 32]), list: 1 }, 0, usize::MAX)).unwrap();
     println!("{} entries loaded in {:.3} s", found.len(), begin.elapsed().as_secs_f64());
 }

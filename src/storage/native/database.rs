@@ -10,9 +10,9 @@ use std::{
 };
 
 use super::{
-    super::{Entry, SCHEMA_VERSION, StoreError, Write},
+    super::{Entry, ListId, ListState, SCHEMA_VERSION, StoreError, Write},
     disk::{Backend, Disk},
-    tables,
+    reading, tables,
 };
 use crate::base::{
     RoomId,
@@ -79,12 +79,20 @@ impl Database {
         self.run(|redb| tables::commit(redb, group).map_err(Failure::fatal))
     }
 
-    pub(super) fn load(&self, room: RoomId, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.run(|redb| tables::load(redb, room, from, limit))
+    pub(super) fn lists(&self, room: RoomId) -> Result<Vec<ListState>, StoreError> {
+        self.run(|redb| reading::lists(redb, room))
+    }
+
+    pub(super) fn load(&self, list: ListId, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.run(|redb| reading::load(redb, list, from, limit))
     }
 
     pub(super) fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.run(|redb| tables::meta(redb, key))
+        self.run(|redb| reading::meta(redb, key))
+    }
+
+    pub(super) fn keys(&self, prefix: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.run(|redb| reading::keys(redb, prefix, limit))
     }
 
     /// Lets go of the disk. Every later call fails.

@@ -8,6 +8,8 @@ mod database;
 mod disk;
 mod file;
 mod queue;
+mod reading;
+mod rows;
 mod tables;
 mod worker;
 
@@ -24,7 +26,7 @@ use self::{
     queue::Queue,
     worker::{Commit, Read},
 };
-use super::{Entry, Store, StoreError, StoreFuture, Write};
+use super::{Entry, Flush, ListId, ListState, Store, StoreError, StoreFuture, Write};
 use crate::base::{RoomId, limits::STORE_QUEUE};
 
 pub use disk::Disk;
@@ -113,16 +115,25 @@ impl RedbStore {
 }
 
 impl Store for RedbStore {
-    fn load(&self, room: RoomId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>> {
-        queue::ask(&self.reads, |answer| Read::Load { room, from, limit, answer })
+    fn lists(&self, room: RoomId) -> StoreFuture<Vec<ListState>> {
+        queue::ask(&self.reads, |answer| Read::Lists { room, answer })
     }
 
-    fn commit(&self, writes: Vec<Write>) -> StoreFuture<()> {
+    fn load(&self, list: ListId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>> {
+        queue::ask(&self.reads, |answer| Read::Load { list, from, limit, answer })
+    }
+
+    /// Always strict: commits that queue up share a flush as it is.
+    fn commit(&self, writes: Vec<Write>, _: Flush) -> StoreFuture<()> {
         queue::ask(&self.commits, |answer| Commit::new(writes, answer))
     }
 
     fn meta(&self, key: &str) -> StoreFuture<Option<Vec<u8>>> {
         queue::ask(&self.reads, |answer| Read::Meta { key: key.to_owned(), answer })
+    }
+
+    fn keys(&self, prefix: &str, limit: usize) -> StoreFuture<Vec<String>> {
+        queue::ask(&self.reads, |answer| Read::Keys { prefix: prefix.to_owned(), limit, answer })
     }
 
     fn is_durable(&self) -> bool {

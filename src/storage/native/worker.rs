@@ -3,7 +3,7 @@
 use futures::channel::oneshot;
 
 use super::{
-    super::{Entry, Write},
+    super::{Entry, ListId, ListState, Write},
     database::Database,
     queue::{Answer, Queue},
 };
@@ -22,10 +22,14 @@ pub(super) struct Commit {
 /// A question to the reader.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// Entries of a room.
-    Load { room: RoomId, from: u64, limit: usize, answer: Answer<Vec<Entry>> },
+    /// The lists of a room.
+    Lists { room: RoomId, answer: Answer<Vec<ListState>> },
+    /// Entries of a list.
+    Load { list: ListId, from: u64, limit: usize, answer: Answer<Vec<Entry>> },
     /// A value of this node's own.
     Meta { key: String, answer: Answer<Option<Vec<u8>>> },
+    /// Their keys.
+    Keys { prefix: String, limit: usize, answer: Answer<Vec<String>> },
 }
 
 impl Commit {
@@ -37,7 +41,7 @@ impl Commit {
         let sizes = self.writes.iter().map(|write| match write {
             Write::Append { bytes, .. } => bytes.len(),
             Write::Meta { value, .. } => value.as_ref().map_or(0, Vec::len),
-            Write::Truncate { .. } => 0,
+            Write::Truncate { .. } | Write::Trim { .. } => 0,
         });
         sizes.fold(0, usize::saturating_add)
     }
@@ -75,8 +79,10 @@ pub(super) fn read(queue: &Queue<Read>, database: &Database) {
         }
         for read in reads {
             match read {
-                Read::Load { room, from, limit, answer } => _ = answer.send(database.load(room, from, limit)),
+                Read::Lists { room, answer } => _ = answer.send(database.lists(room)),
+                Read::Load { list, from, limit, answer } => _ = answer.send(database.load(list, from, limit)),
                 Read::Meta { key, answer } => _ = answer.send(database.meta(&key)),
+                Read::Keys { prefix, limit, answer } => _ = answer.send(database.keys(&prefix, limit)),
             }
         }
     }
@@ -99,7 +105,8 @@ mod tests {
     fn st9_a_group_is_bounded_in_commits_and_bytes_but_never_empty() {
         let queue = std::sync::Arc::new(Queue::new(usize::MAX));
         let ask = |len: usize| {
-            let write = Write::Append { room: RoomId([0; 32]), index: 0, bytes: vec![0; len] };
+            let write =
+                Write::Append { list: ListId { room: RoomId([0; 32]), list: 1 }, index: 0, bytes: vec![0; len] };
             super::super::queue::ask(&queue, |answer| Commit::new(vec![write], answer))
         };
         let huge = ask(STORE_GROUP_BYTES + 1);
