@@ -41,7 +41,7 @@ pub const WEBSOCKET_ADDRESS_BYTES: usize = 2_048;
 
 // ---- storage ----
 
-/// Commits the server's store holds beyond the life of their futures. Full: a further commit waits in its future, in
+/// Commits a durable store holds beyond the life of their futures. Full: a further commit waits in its future, in
 /// order, and dropping that future withdraws it.
 pub const STORE_QUEUE: usize = 1024;
 /// Commits that share one flush to disk: enough that a slow disk keeps up with every session, few enough that one
@@ -51,6 +51,17 @@ pub const STORE_GROUP_MAX: usize = 1024;
 pub const STORE_GROUP_BYTES: usize = 8 << 20;
 /// Pages of the server's store held in memory, bytes (redb's own default is 1 GiB). Full: the least used go.
 pub const STORE_CACHE_BYTES: usize = 64 << 20;
+/// Entries that one request to a browser's database reads: few enough that the longest operations take 16 MiB, many
+/// enough that the way there and back does not count.
+pub const STORE_PAGE_ENTRIES: u32 = 256;
+/// While a browser's database is opened: from one word of the browser to the next. Longer, as when another page holds
+/// on to an older version: an error (`Io`).
+pub const STORE_OPEN_TIMEOUT_MS: u64 = 5_000;
+/// Attempts to open a browser's database that fails for no reason that would last. More: the error is told.
+pub const STORE_OPEN_ATTEMPTS: usize = 3;
+/// A browser's database answers a request or a commit within this time, however slow the disk. Later: an error (`Io`),
+/// and the connection is opened anew.
+pub const STORE_ANSWER_TIMEOUT_MS: u64 = 30_000;
 /// Records of one batch given to the store. More: the next batch.
 pub const PERSIST_BATCH_RECORDS: usize = 512;
 /// After a failed commit, the store is tried again after this long.

@@ -70,6 +70,15 @@ impl Write {
             Self::Meta { .. } => None,
         }
     }
+
+    /// What it asks to store, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Append { bytes, .. } => bytes.len(),
+            Self::Meta { value, .. } => value.as_ref().map_or(0, Vec::len),
+            Self::Truncate { .. } | Self::Trim { .. } => 0,
+        }
+    }
 }
 
 impl Bounds {

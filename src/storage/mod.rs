@@ -3,10 +3,14 @@
 //! A room is a set of append-only lists. The entries of a list are numbered without holes; a list may begin later than
 //! at 0, when what was before has been folded into something else. The bytes of an entry are opaque here.
 
+#[cfg(wasm_browser)]
+pub mod browser;
 mod lengths;
 mod memory;
 #[cfg(not(wasm_browser))]
 pub mod native;
+mod queue;
+mod rows;
 
 use std::{future::Future, pin::Pin};
 

@@ -7,7 +7,6 @@
 mod database;
 mod disk;
 mod file;
-mod queue;
 mod reading;
 mod rows;
 mod tables;
@@ -23,10 +22,12 @@ use futures::{FutureExt as _, channel::oneshot, future::Shared};
 
 use self::{
     database::Database,
-    queue::Queue,
     worker::{Commit, Read},
 };
-use super::{Entry, Flush, ListId, ListState, Store, StoreError, StoreFuture, Write};
+use super::{
+    Entry, Flush, ListId, ListState, Store, StoreError, StoreFuture, Write,
+    queue::{self, Queue},
+};
 use crate::base::{RoomId, limits::STORE_QUEUE};
 
 pub use disk::Disk;

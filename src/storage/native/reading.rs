@@ -85,13 +85,13 @@ pub(super) fn bounds(
 ) -> Result<Bounds, Failure> {
     let key = list_key(list);
     let Some(row) = lists.get(&key)? else { return Ok(Bounds::default()) };
-    rows::bounds_in(&key, row.value())
+    Ok(rows::bounds_in(&key, row.value())?)
 }
 
 /// A value of this node's own.
 pub(super) fn meta(redb: &redb::Database, key: &str) -> Result<Option<Vec<u8>>, Failure> {
     let meta = redb.begin_read()?.open_table(META)?;
-    meta.get(key)?.map(|value| unseal(key.as_bytes(), value.value())).transpose()
+    Ok(meta.get(key)?.map(|value| unseal(key.as_bytes(), value.value())).transpose()?)
 }
 
 /// Keys that begin with `prefix`, ascending, at most `limit`.

@@ -38,12 +38,7 @@ impl Commit {
     }
 
     fn bytes(&self) -> usize {
-        let sizes = self.writes.iter().map(|write| match write {
-            Write::Append { bytes, .. } => bytes.len(),
-            Write::Meta { value, .. } => value.as_ref().map_or(0, Vec::len),
-            Write::Truncate { .. } | Write::Trim { .. } => 0,
-        });
-        sizes.fold(0, usize::saturating_add)
+        self.writes.iter().map(Write::bytes).fold(0, usize::saturating_add)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The way from callers on any executor to one of the store's threads: first in, first out, bounded.
+//! The way from callers on any executor to the thread or task of a store: first in, first out, bounded.
 //!
 //! A job keeps the place in which it was called, whether or not its future is polled: a caller that waits for a later
 //! job first cannot block itself. The first `accepted` jobs belong to the store; those behind belong to their futures
@@ -6,16 +6,17 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures::{FutureExt as _, channel::oneshot};
 
-use super::super::{StoreError, StoreFuture};
+use super::{StoreError, StoreFuture};
 
-/// Where a thread sends the result of a job.
+/// Where the result of a job is sent.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 #[derive(Debug)]
@@ -31,21 +32,25 @@ struct State<J> {
     jobs: VecDeque<(u64, J)>,
     next_ticket: u64,
     closed: bool,
+    /// The task that waits for jobs.
+    task: Option<Waker>,
 }
 
 impl<J> Queue<J> {
     pub(super) const fn new(accepted: usize) -> Self {
-        let state = State { jobs: VecDeque::new(), next_ticket: 0, closed: false };
+        let state = State { jobs: VecDeque::new(), next_ticket: 0, closed: false, task: None };
         Self { state: Mutex::new(state), changed: Condvar::new(), accepted }
     }
 
     /// Takes no more jobs. Those queued are still done.
     pub(super) fn close(&self) {
-        self.state().closed = true;
-        self.changed.notify_all();
+        let mut state = self.state();
+        state.closed = true;
+        self.wake(state);
     }
 
     /// The next jobs, as long as `fits` says so after the first. Blocks while there are none; empty once closed.
+    #[allow(dead_code, reason = "browsers have no thread for it")]
     pub(super) fn take(&self, mut fits: impl FnMut(&J) -> bool) -> Vec<J> {
         let mut state = self.state();
         while state.jobs.is_empty() {
@@ -54,8 +59,20 @@ impl<J> Queue<J> {
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let taken = state.jobs.iter().enumerate().take_while(|(i, (_, job))| fits(job) || *i == 0).count();
-        state.jobs.drain(..taken).map(|(_, job)| job).collect()
+        state.take(&mut fits)
+    }
+
+    /// The same for a task: waits while there are none. Dropping it takes nothing.
+    #[allow(dead_code, reason = "the server's store has threads")]
+    pub(super) fn next(&self, mut fits: impl FnMut(&J) -> bool) -> impl Future<Output = Vec<J>> {
+        poll_fn(move |cx| {
+            let mut state = self.state();
+            if state.jobs.is_empty() && !state.closed {
+                state.task = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            Poll::Ready(state.take(&mut fits))
+        })
     }
 
     fn push(&self, job: J) -> Result<u64, StoreError> {
@@ -66,7 +83,7 @@ impl<J> Queue<J> {
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.jobs.push_back((ticket, job));
-        self.changed.notify_all();
+        self.wake(state);
         Ok(ticket)
     }
 
@@ -80,9 +97,26 @@ impl<J> Queue<J> {
         }
     }
 
+    /// Lets go of the state first: a waker may run its task at once.
+    fn wake(&self, mut state: MutexGuard<'_, State<J>>) {
+        let task = state.task.take();
+        drop(state);
+        self.changed.notify_all();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
     /// A queue cannot be left half changed, so a panic elsewhere does not spoil it.
     fn state(&self) -> MutexGuard<'_, State<J>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<J> State<J> {
+    fn take(&mut self, fits: &mut impl FnMut(&J) -> bool) -> Vec<J> {
+        let taken = self.jobs.iter().enumerate().take_while(|(i, (_, job))| fits(job) || *i == 0).count();
+        self.jobs.drain(..taken).map(|(_, job)| job).collect()
     }
 }
 
