@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod durable;
 mod faults;
+mod migration;
 mod stores;
 mod suite;
 mod support;

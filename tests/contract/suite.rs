@@ -220,7 +220,7 @@ pub(crate) async fn st14_a_trimmed_list_begins_where_it_was_cut(store: Shared) {
     };
     let (three, four) = ((3, vec![3]), (4, vec![4]));
     assert_eq!(indices(0, 9).await, [three.clone(), four.clone()], "from before it: from its first");
-    assert_eq!(indices(0, 1).await, [three.clone()]);
+    assert_eq!(indices(0, 1).await, vec![three.clone()]);
     assert_eq!(indices(3, 9).await, [three, four.clone()]);
     assert_eq!(indices(4, 9).await, [four]);
     assert_eq!(indices(5, 9).await, []);

@@ -7,6 +7,7 @@
 mod database;
 mod disk;
 mod file;
+mod migration;
 mod reading;
 mod rows;
 mod tables;

@@ -5,6 +5,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable}
 use super::{
     super::{Entry, ListId, ListState, lengths::Bounds},
     database::Failure,
+    migration,
     rows::{self, EntryKey, LISTS, LOG, ListKey, META, damaged, entry_key, list_key, list_of, unseal},
 };
 use crate::base::RoomId;
@@ -20,6 +21,9 @@ pub(super) fn lists(redb: &redb::Database, room: RoomId) -> Result<Vec<ListState
         found.push(ListState { list: list_of(key.value())?.list, first, end });
     }
     expect_only(&txn, room, &found)?;
+    if migration::is_left(&txn, room)? {
+        return Err(damaged("the room is of an older schema and could not be read"));
+    }
     Ok(found)
 }
 

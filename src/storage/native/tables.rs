@@ -10,7 +10,7 @@ use super::{
         lengths::{Bounds, Lengths, Step},
     },
     database::Failure,
-    reading,
+    migration, reading,
     rows::{self, ABOUT, CHECK_BYTES, EntryKey, LISTS, LOG, ListKey, META, SCHEMA_KEY, damaged, entry_key, list_key},
 };
 
@@ -28,13 +28,17 @@ pub(super) fn schema(redb: &redb::Database) -> Result<u32, Failure> {
     };
     let version = about.get(SCHEMA_KEY)?.ok_or_else(|| damaged("no schema version"))?;
     let version = u32::from_be_bytes(version.value().try_into().map_err(|_| damaged("no schema version"))?);
-    if version < SCHEMA_VERSION {
-        return Err(damaged("of an older schema"));
+    match version {
+        1 => {
+            verify_meta(&txn)?;
+            migration::run(&txn, begin(redb)?)?;
+            Ok(SCHEMA_VERSION)
+        }
+        SCHEMA_VERSION => verify(&txn).map(|()| version),
+        // Readable as far as it goes.
+        version if version > SCHEMA_VERSION => Ok(version),
+        _ => Err(damaged("no schema version")),
     }
-    if version == SCHEMA_VERSION {
-        verify(&txn)?;
-    }
-    Ok(version)
 }
 
 /// Looks for rows that are missing from the small tables, where nothing else would tell.
@@ -46,25 +50,35 @@ fn verify(txn: &ReadTransaction) -> Result<(), Failure> {
         rows::bounds_in(key.value(), value.value())?;
         list_count += 1;
     }
+    if list_count != lists.len()? {
+        return Err(damaged("rows are missing"));
+    }
+    verify_meta(txn)
+}
+
+/// The same in every schema so far.
+fn verify_meta(txn: &ReadTransaction) -> Result<(), Failure> {
     let meta = txn.open_table(META)?;
-    let mut meta_count = 0_u64;
+    let mut count = 0_u64;
     for row in meta.iter()? {
         let (key, value) = row?;
         rows::unseal(key.value().as_bytes(), value.value())?;
-        meta_count += 1;
+        count += 1;
     }
-    if (list_count, meta_count) != (lists.len()?, meta.len()?) {
-        return Err(damaged("rows are missing"));
-    }
-    Ok(())
+    if count == meta.len()? { Ok(()) } else { Err(damaged("rows are missing")) }
 }
 
 fn create(redb: &redb::Database) -> Result<(), Failure> {
     let txn = begin(redb)?;
+    create_in(&txn)?;
+    Ok(txn.commit()?)
+}
+
+pub(super) fn create_in(txn: &WriteTransaction) -> Result<(), Failure> {
     txn.open_table(ABOUT)?.insert(SCHEMA_KEY, SCHEMA_VERSION.to_be_bytes().as_slice())?;
     // All of them, so that a missing one means damage from here on.
     drop((txn.open_table(LISTS)?, txn.open_table(LOG)?, txn.open_table(META)?));
-    Ok(txn.commit()?)
+    Ok(())
 }
 
 /// Two phases: first the data is flushed, then the header that points to it. With one phase, after a failed flush,
@@ -92,6 +106,11 @@ pub(super) fn commit(redb: &redb::Database, group: &[Vec<Write>]) -> Result<Vec<
         txn.abort()?;
     }
     Ok(results)
+}
+
+/// Applies one commit that cannot leave a hole.
+pub(super) fn apply_all(txn: &WriteTransaction, writes: Vec<Write>) -> Result<(), Failure> {
+    Ok(apply(txn, &[writes])?.into_iter().collect::<Result<(), _>>()?)
 }
 
 fn apply(txn: &WriteTransaction, group: &[Vec<Write>]) -> Result<Vec<Result<(), StoreError>>, Failure> {
