@@ -2,10 +2,12 @@
 
 import type { PeersyncError } from './errors.js';
 import type { OperationMessage, SyncMessage } from './messages.js';
-import type { AckEvent, ClientStatus, HistoryEvent, Peer, PresenceEvent } from './types.js';
+import type { AckEvent, ClientStatus, HistoryEvent, Peer, PresenceEvent, StorageChange, SyncStatus } from './types.js';
 
 /** What each event carries. */
 export interface ClientEvents {
+  /** What this device has is here and can be edited. `restored`: the room has been synced here before. */
+  opened: { restored: boolean };
   /** A session with the backend began. */
   connected: { peerId: string };
   /** The session ended; `reason` is for people. */
@@ -32,6 +34,10 @@ export interface ClientEvents {
   status: ClientStatus;
   /** New value of {@link BrowserSyncClient.pending}. */
   pending: number;
+  /** New value of {@link BrowserSyncClient.syncStatus}. That `oldestPendingMs` grows is no change. */
+  syncStatus: SyncStatus;
+  /** This device began or ceased to keep the room. */
+  storage: StorageChange;
   /** A failure that no call is there to report, such as a refused edit. Logged when nobody listens. */
   error: PeersyncError;
 }
@@ -48,6 +54,7 @@ export interface ClientStats {
 
 /** Each event, for the check that a listener asks for one that exists. */
 export const CLIENT_EVENTS: readonly (keyof ClientEvents)[] = [
+  'opened',
   'connected',
   'disconnected',
   'reconnecting',
@@ -61,5 +68,7 @@ export const CLIENT_EVENTS: readonly (keyof ClientEvents)[] = [
   'history',
   'status',
   'pending',
+  'syncStatus',
+  'storage',
   'error',
 ];

@@ -6,9 +6,9 @@ import type { ClientEvents, ClientStats } from './client-events.js';
 import type { ListenOptions, Listener, Unsubscribe } from './events.js';
 import { checkObject } from './internal/check.js';
 import { Session } from './internal/session.js';
-import { DEFAULT_CONNECT_TIMEOUT_MS, type ClientOptions, type ConnectOptions } from './options.js';
+import { DEFAULT_CONNECT_TIMEOUT_MS, type ClientOptions, type ConnectOptions, type OpenOptions } from './options.js';
 import { RoomClient } from './room.js';
-import type { ClientStatus, Peer, WaitOptions } from './types.js';
+import type { ClientStatus, Peer, SyncStatus, WaitOptions } from './types.js';
 
 // Some browsers do not know the symbol yet; `await using` transpilers then look for this one.
 const asyncDispose: typeof Symbol.asyncDispose =
@@ -16,8 +16,11 @@ const asyncDispose: typeof Symbol.asyncDispose =
 
 /**
  * A client of one room: its documents, messages and presence ({@link RoomClient}), and the connection to the backend
- * that keeps them. Works in windows and in workers. Constructing one does no work; `connect()` loads the WebAssembly
- * module and dials.
+ * that keeps them. Works in windows and in workers. Constructing one does no work; `open()` loads the WebAssembly module
+ * and what this device has of the room, and `connect()` dials too.
+ *
+ * The room is kept in the browser's database (see {@link ClientOptions.persistence}): at the next visit its content is
+ * there without a connection, and edits that were not sent are sent then, once.
  *
  * @example
  * ```ts
@@ -55,9 +58,35 @@ export class BrowserSyncClient extends RoomClient {
   }
 
   /**
-   * Loads the module (once per page), dials the backend and resolves when the room's state has arrived. Idempotent:
-   * further calls wait for the same arrival. When the promise rejects with `TIMEOUT` or `ABORTED`, dialing goes on in
-   * the background until `close()`.
+   * Loads the module (once per page) and what this device has of the room, and resolves when it can be read and edited.
+   * Dials nothing: edits wait until `connect()` is called. Idempotent. Also resolves when there is no usable storage: the
+   * room is then in memory, and a `storage` event has said so.
+   *
+   * Rejects with `INVALID_ARGUMENT`, `TIMEOUT`, `ABORTED`, `CONNECTION_FAILED` (the module could not be loaded; call again to retry),
+   * `INVALID_ADDRESS`, `UNSUPPORTED`, `CLOSED` or `INTERNAL`.
+   *
+   * @example
+   * ```ts
+   * import { BrowserSyncClient } from 'peersync';
+   *
+   * const client = new BrowserSyncClient('ws://localhost:8000/ws', { room: 'garden' });
+   * await client.open();
+   * console.log('as this device last saw it:', client.text('notes').toString());
+   * client.text('notes').insert(0, 'Written offline. ');
+   * client.connect().catch((error) => console.log('still trying:', error.code));
+   * ```
+   */
+  async open(options: OpenOptions = {}): Promise<void> {
+    checkObject('options', options);
+    const { signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+    return this.#session.open(signal ? { signal, timeoutMs } : { timeoutMs });
+  }
+
+  /**
+   * Opens as `open()` does, dials the backend and resolves when the room's state is here: from this device if it has been
+   * synced here before, else from the backend. {@link BrowserSyncClient.synced} says whether the backend was heard.
+   * Idempotent: further calls wait for the same arrival. When the promise rejects with `TIMEOUT` or `ABORTED`, dialing
+   * goes on in the background until `close()`.
    *
    * Rejects with `INVALID_ARGUMENT`, `TIMEOUT`, `ABORTED`, `CONNECTION_FAILED` (the module could not be loaded; call again to retry),
    * `INVALID_ADDRESS`, `PEER_ID_MISMATCH`, `ROOM_REFUSED`, `UNSUPPORTED`, `CLOSED` or `INTERNAL`.
@@ -193,6 +222,29 @@ export class BrowserSyncClient extends RoomClient {
   }
 
   /**
+   * Where this client's own edits are: on this device, at the backend. Edits of earlier visits that were not sent count
+   * as well. After `close()`: as it was then.
+   *
+   * @example
+   * ```ts
+   * import { BrowserSyncClient, type SyncStatus } from 'peersync';
+   *
+   * const client = new BrowserSyncClient('ws://localhost:8000/ws');
+   * const show = ({ local, backend }: SyncStatus) => {
+   *   if (backend === 'stored') console.log('Saved');
+   *   else if (local === 'stored') console.log('Saved on this device, will be sent');
+   *   else console.log(local === 'memory' ? 'Only in this tab' : 'Saving…');
+   * };
+   * client.on('syncStatus', show);
+   * await client.connect();
+   * show(client.syncStatus);
+   * ```
+   */
+  get syncStatus(): SyncStatus {
+    return this.#session.syncStatus;
+  }
+
+  /**
    * Who else is in the room now.
    *
    * @example
@@ -209,7 +261,7 @@ export class BrowserSyncClient extends RoomClient {
   }
 
   /**
-   * This tab's transport identity; `undefined` before `connect()` has loaded the module and after `close()`.
+   * This tab's transport identity; `undefined` before `open()` or `connect()` has loaded the module and after `close()`.
    *
    * @example
    * ```ts
@@ -257,9 +309,9 @@ export class BrowserSyncClient extends RoomClient {
   }
 
   /**
-   * Sends what is unsent, for a bounded time, and closes for good: later calls fail with `CLOSED`, and so does every
-   * promise that still waits. `pending` then tells how many operations did not reach the backend. Never rejects.
-   * Idempotent; `await using` calls it too.
+   * Stores and sends what is left, for a bounded time, and closes for good: later calls fail with `CLOSED`, and so does
+   * every promise that still waits. `pending` then tells how many operations did not reach the backend; those that this
+   * device has stored are sent by the next client of the room. Never rejects. Idempotent; `await using` calls it too.
    *
    * @example
    * ```ts

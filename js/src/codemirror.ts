@@ -17,7 +17,7 @@ export type { BoundClient, BoundText } from './internal/codemirror-binding.js';
 export interface PeersyncTextOptions {
   /**
    * The client that the text is of. With it there are cursors of others, undo and redo of this tab's own edits, and the
-   * editor takes no text before `connect()` has loaded the module nor after `close()`. @default none: the text alone
+   * editor takes no text before `open()` or `connect()` has loaded the module nor after `close()`. @default none: the text alone
    */
   client?: BoundClient;
   /** Whether the selection is published as presence, and those of others are shown. @default true */

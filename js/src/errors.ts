@@ -15,6 +15,9 @@ export const ERROR_CODES = [
   'TYPE_MISMATCH',
   'TOO_LARGE',
   'STORAGE_FULL',
+  'STORAGE_FAILED',
+  'STORAGE_CORRUPT',
+  'STORAGE_NEWER',
   'ROOM_FULL',
   'UNSUPPORTED',
   'INTERNAL',
@@ -25,7 +28,7 @@ export const ERROR_CODES = [
  *
  * - `INVALID_ARGUMENT`: a value has the wrong type or range; the message names it.
  * - `INVALID_ADDRESS`: neither a `ws://` or `wss://` URL nor a multiaddr.
- * - `NOT_CONNECTED`: `connect()` has not been called, or has not loaded the module yet.
+ * - `NOT_CONNECTED`: neither `open()` nor `connect()` has loaded the module yet.
  * - `CLOSED`: `close()` was called, or the `signal` given to the constructor was aborted.
  * - `TIMEOUT`: `timeoutMs` passed. What was started goes on in the background.
  * - `ABORTED`: the `signal` of the call was aborted; `cause` is its reason.
@@ -34,7 +37,11 @@ export const ERROR_CODES = [
  * - `ROOM_REFUSED`: the backend does not let this client into the room.
  * - `REFUSED`: the backend refused the operation.
  * - `TYPE_MISMATCH`: the document's name is in use for another type.
- * - `TOO_LARGE`, `STORAGE_FULL`, `ROOM_FULL`: a bound was reached.
+ * - `TOO_LARGE`, `ROOM_FULL`: a bound was reached.
+ * - `STORAGE_FULL`: this device has no room for more. What it does not keep is still sent.
+ * - `STORAGE_FAILED`: this device's storage is missing, was deleted, or fails.
+ * - `STORAGE_CORRUPT`: what this device kept of the room cannot be read; it is fetched anew.
+ * - `STORAGE_NEWER`: a newer version of the package has written this device's storage, which is left as it is.
  * - `UNSUPPORTED`: this version or this platform cannot do that.
  * - `INTERNAL`: a defect in peersync. After a trap in the module every call fails with it; reload the page.
  */

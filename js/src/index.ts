@@ -6,7 +6,7 @@ export { configureDebug } from './debug.js';
 export { isPeersyncError, PeersyncError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export type { Listener, ListenOptions, Unsubscribe } from './events.js';
-export type { ClientOptions, ConnectOptions, SendOptions } from './options.js';
+export type { ClientOptions, ConnectOptions, OpenOptions, SendOptions } from './options.js';
 export type { SharedList } from './list.js';
 export type { SharedMap } from './map.js';
 export type * from './messages.js';

@@ -11,7 +11,7 @@ import type { JsonValue, ListEvent } from './types.js';
  * deleted; each is replaced as a whole. For items that are moved or changed by field, use `client.records(name)`.
  *
  * Edits apply at once, also offline, and return the sequence number that the client's `ack` event names. Before
- * `connect()` has loaded the module the list reads as empty and edits throw `NOT_CONNECTED`; after `close()` every call
+ * `open()` or `connect()` has loaded the module the list reads as empty and edits throw `NOT_CONNECTED`; after `close()` every call
  * throws `CLOSED`.
  *
  * @example

@@ -11,7 +11,7 @@ import type { JsonValue, MapEvent } from './types.js';
  * itself: of two writes at the same time one counts everywhere. A value is replaced as a whole.
  *
  * Edits apply at once, also offline, and return the sequence number that the client's `ack` event names. Before
- * `connect()` has loaded the module the map reads as empty and edits throw `NOT_CONNECTED`; after `close()` every call
+ * `open()` or `connect()` has loaded the module the map reads as empty and edits throw `NOT_CONNECTED`; after `close()` every call
  * throws `CLOSED`.
  *
  * @example

@@ -126,7 +126,7 @@ export interface MoveRecordMessage extends OutgoingFields {
   data: RecordTarget & ({ before: string | null } | { after: string } | { index: number });
 }
 
-/** Merges fields into this client's presence; `null` removes one, also the `cursor_position`. Never stored, so that its `Ack` is `local`. */
+/** Merges fields into this client's presence; `null` removes one, also the `cursor_position`. Never stored, so that its `Ack` is `none`. */
 export interface UpdatePresenceMessage extends OutgoingFields {
   operation: 'UPDATE';
   data: PresenceState & { cursor_position: JsonValue };

@@ -11,10 +11,24 @@ export interface ClientOptions {
   room?: string;
   /** Name of this client in messages (`client_id`). @default chosen at random */
   clientId?: string;
-  /** 32 bytes, the secret seed of this user's identity (Ed25519). Keep it secret. @default a new one per client */
+  /**
+   * 32 bytes, the secret seed of this user's identity (Ed25519). Keep it secret. Never stored by the package.
+   * @default one that is made once and kept in this device's database; without one, a new one per client
+   */
   identity?: Uint8Array;
   /** Shown to the backend when joining the room, never part of a URL. @default none */
   token?: string;
+  /**
+   * Where this device keeps the room, so that it is there at the next visit, also offline: in the browser's database, or
+   * nowhere, as it was before: what is not sent is then lost with the page. Where there is no usable database it is as
+   * with `'memory'`, and `storage` and `error` events say so.
+   * @default 'indexeddb'
+   */
+  persistence?: 'indexeddb' | 'memory';
+  /** Whether the tabs of this browser that have the room open use one connection to the backend. @default true */
+  shareUplink?: boolean;
+  /** Name of the database: clients of one page that must not see each other's rooms use different ones. @default 'peersync' */
+  dbName?: string;
   /** What logs to the console, for the whole page; see {@link configureDebug}. @default what `localStorage.debug` says */
   debug?: boolean | string;
   /** Closes the client when aborted. @default none */
@@ -27,24 +41,34 @@ export interface ConnectOptions extends WaitOptions {
   timeoutMs?: number;
 }
 
+/** Options of {@link BrowserSyncClient.open}. */
+export interface OpenOptions extends WaitOptions {
+  /** Milliseconds until the promise rejects with `TIMEOUT`; opening goes on. @default 30_000 */
+  timeoutMs?: number;
+}
+
 /** Options of {@link BrowserSyncClient.send}. */
 export interface SendOptions extends WaitOptions {
-  /** How safe the operation must be before the promise resolves. @default 'backend' */
+  /**
+   * How safe the operation must be before the promise resolves. Where this device keeps nothing, `'local'` resolves at
+   * once, with the durability `'none'`.
+   * @default 'backend'
+   */
   until?: Durability;
   /** Milliseconds until the promise rejects with `TIMEOUT`; the operation is still sent. @default no limit */
   timeoutMs?: number;
 }
 
-/** Until `connect()` gives up waiting. */
+/** Until `open()` and `connect()` give up waiting. */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 
 /** Bytes of an identity's seed. */
 const IDENTITY_BYTES = 32;
 
 /** Options that a later version will have. Taking them silently would promise what is not kept. */
-const NOT_YET: readonly string[] = ['secret', 'persistence', 'webrtc', 'iceServers'];
+const NOT_YET: readonly string[] = ['secret', 'webrtc', 'iceServers'];
 
-const KNOWN: readonly string[] = ['room', 'clientId', 'identity', 'token', 'debug', 'signal'];
+const KNOWN: readonly string[] = ['room', 'clientId', 'identity', 'token', 'persistence', 'shareUplink', 'dbName', 'debug', 'signal'];
 
 /** Options for the module, and those that the wrapper keeps. */
 export type CheckedOptions = NativeOptions & Pick<ClientOptions, 'debug' | 'signal'>;
@@ -58,10 +82,12 @@ export function checkOptions(url: unknown, options: unknown): CheckedOptions {
     if (NOT_YET.includes(name)) throw new PeersyncError('UNSUPPORTED', `this version has no option '${name}'`);
     throw invalid(`there is no option '${name}'; there are: ${KNOWN.join(', ')}`);
   }
-  const { identity, debug, signal } = given;
+  const { identity, persistence = 'indexeddb', shareUplink = true, debug, signal } = given;
   if (identity !== undefined && !(identity instanceof Uint8Array && identity.length === IDENTITY_BYTES)) {
     throw invalid(`identity must be a Uint8Array of ${IDENTITY_BYTES} bytes`);
   }
+  if (persistence !== 'indexeddb' && persistence !== 'memory') throw invalid("persistence must be 'indexeddb' or 'memory'");
+  if (typeof shareUplink !== 'boolean') throw invalid('shareUplink must be a boolean');
   if (debug !== undefined && typeof debug !== 'boolean' && typeof debug !== 'string') {
     throw invalid('debug must be a boolean or a string');
   }
@@ -69,6 +95,9 @@ export function checkOptions(url: unknown, options: unknown): CheckedOptions {
   const checked: CheckedOptions = {
     url: checkAddress(url),
     room: checkName('room', given['room']) ?? 'default',
+    persistence,
+    shareUplink,
+    dbName: checkName('dbName', given['dbName']) ?? 'peersync',
   };
   const clientId = checkName('clientId', given['clientId']);
   const token = checkName('token', given['token']);

@@ -12,7 +12,7 @@ import type { JsonValue, RecordFields, RecordPlace, RecordsEvent, RecordsOptions
  * records have an order, and one that is moved by two at the same time is in one place afterwards.
  *
  * Edits apply at once, also offline, and return the sequence number that the client's `ack` event names. Before
- * `connect()` has loaded the module the collection reads as empty and edits throw `NOT_CONNECTED`; after `close()`
+ * `open()` or `connect()` has loaded the module the collection reads as empty and edits throw `NOT_CONNECTED`; after `close()`
  * every call throws `CLOSED`.
  *
  * @example

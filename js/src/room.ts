@@ -120,7 +120,8 @@ export abstract class RoomClient {
 
   /**
    * Sends an operation of `/sync/1.0.0` and resolves when it is as safe as `until` says. It applies at once to this
-   * client's own documents. While offline it waits and is sent after reconnecting. An `UPDATE` of `cursor_position` is
+   * client's own documents. While offline it waits, over any number of reconnections, and is sent after reconnecting. After
+   * a reload the promise is gone, but what this device has stored is sent all the same. An `UPDATE` of `cursor_position` is
    * presence: it is never stored, and resolves at once. What changes nothing resolves once everything before it is as safe.
    *
    * A message is not for sending again: it applies when `send` is called, also if the promise then rejects with

@@ -10,7 +10,7 @@ import type { DeltaOp, TextAttributes, TextEvent, TextRun } from './types.js';
  * A text that everyone in the room edits at the same time. Get one from `client.text(name)`.
  *
  * Edits apply at once, also offline, and return the sequence number that the client's `ack` event names. Before
- * `connect()` has loaded the module the text reads as empty and edits throw `NOT_CONNECTED`; after `close()` every
+ * `open()` or `connect()` has loaded the module the text reads as empty and edits throw `NOT_CONNECTED`; after `close()` every
  * call throws `CLOSED`.
  *
  * @example

@@ -28,10 +28,34 @@ export interface DeltaOp {
 export type ClientStatus = 'connecting' | 'connected' | 'disconnected' | 'closed';
 
 /**
- * How safe an operation is. `local`: this browser keeps it; `peer`: a peer that keeps rooms has it on disk;
- * `backend`: the backend named by the client's URL has it on disk.
+ * How safe an operation is. `local`: this device has stored it, and sends it after a reload too; `peer`: a peer that
+ * keeps rooms has it on disk; `backend`: the backend named by the client's URL has it on disk.
  */
 export type Durability = 'local' | 'peer' | 'backend';
+
+/** Where the room is kept on this device: in the browser's database, or nowhere but in the page. */
+export type StorageMode = 'indexeddb' | 'memory';
+
+/** Where this client's own edits are by now. */
+export interface SyncStatus {
+  /**
+   * On this device. `stored`: all of them; `storing`: not all yet; `memory`: nothing is kept, because that was chosen or
+   * because the browser's database is missing, full or failing.
+   */
+  local: 'stored' | 'storing' | 'memory';
+  /** At the backend. `stored`: all are on its disk; `sending`: not yet; `offline`: not yet, and there is no connection. */
+  backend: 'stored' | 'sending' | 'offline';
+  /** For how long the oldest edit that the backend has not stored has been waiting; `null`: none waits. */
+  oldestPendingMs: number | null;
+}
+
+/** Where the room is kept on this device has changed. */
+export interface StorageChange {
+  /** The new place. */
+  mode: StorageMode;
+  /** Why nothing is kept any more; the `error` event has a sentence. */
+  reason?: 'STORAGE_FULL' | 'STORAGE_FAILED' | 'STORAGE_CORRUPT' | 'STORAGE_NEWER';
+}
 
 /** Someone else in the room. */
 export interface Peer {
@@ -169,7 +193,7 @@ export interface RoomContent {
   records: Record<string, RecordValue[]>;
 }
 
-/** An operation is as safe as `durability` says. Covers every earlier operation of this client too. */
+/** An operation became as safe as `durability` says. Covers every earlier operation of this client too. */
 export interface AckEvent {
   /** Sequence number of the operation, as edits return it. */
   seq: number;
@@ -177,7 +201,7 @@ export interface AckEvent {
   ids: string[];
   /** How safe it is. */
   durability: Durability;
-  /** Peer id of who says so. */
+  /** Peer id of who says so: this client's own for `local`. */
   by: string;
 }
 
@@ -185,9 +209,9 @@ export interface AckEvent {
 export interface Ack {
   /** Id of the message. */
   id: string;
-  /** How safe it is: at least what `until` asked for, or `local` for presence, which is never stored. */
-  durability: Durability;
-  /** Peer id of who has it: the backend's, or this client's own for `local` and for nothing before the first connection. */
+  /** How safe it is: at least what `until` asked for, or `none`: presence, which is never stored, or nothing keeps it here. */
+  durability: Durability | 'none';
+  /** Peer id of who has it: the backend's, or this client's own for `none`, `local` and for nothing before the first connection. */
   by: string;
 }
 

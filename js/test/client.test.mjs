@@ -27,6 +27,9 @@ test('the constructor checks each option and names the wrong one', () => {
   assert.throws(make({ clientId: 7 }), failure('INVALID_ARGUMENT', /clientId/));
   assert.throws(make({ token: {} }), failure('INVALID_ARGUMENT', /token/));
   assert.throws(make({ identity: new Uint8Array(31) }), failure('INVALID_ARGUMENT', /identity.*32/));
+  for (const persistence of ['localStorage', true, null]) assert.throws(make({ persistence }), failure('INVALID_ARGUMENT', /persistence/));
+  assert.throws(make({ shareUplink: 'no' }), failure('INVALID_ARGUMENT', /shareUplink/));
+  for (const dbName of ['', 7, '\0']) assert.throws(make({ dbName }), failure('INVALID_ARGUMENT', /dbName/));
   assert.throws(make({ debug: 1 }), failure('INVALID_ARGUMENT', /debug/));
   assert.throws(make({ signal: {} }), failure('INVALID_ARGUMENT', /signal/));
   assert.throws(make({ rooom: 'a' }), failure('INVALID_ARGUMENT', /'rooom'.*room/));
@@ -36,7 +39,8 @@ test('the constructor checks each option and names the wrong one', () => {
 test('options reach the module with their defaults', async () => {
   const identity = new Uint8Array(32).fill(7);
   const { fake, client } = await open({ clientId: 'tablet', token: 't', identity, debug: true });
-  assert.deepEqual(fake.options, { url: URL, room: 'default', clientId: 'tablet', token: 't', identity });
+  const defaults = { room: 'default', persistence: 'indexeddb', shareUplink: true, dbName: 'peersync' };
+  assert.deepEqual(fake.options, { url: URL, ...defaults, clientId: 'tablet', token: 't', identity });
   assert.notEqual(fake.options.identity, identity);
   assert.equal(client.peerId, 'own-peer');
   assert.equal(client.author, 'me');
@@ -165,7 +169,9 @@ test('send resolves at the durability asked for, and an ack covers what came bef
   void track('local', client.send(insert(), { until: 'local' }));
   const acks = [];
   client.on('ack', (ack) => acks.push(ack));
-  fake.ack(3, 'local');
+  await settled();
+  assert.deepEqual(settledWith, []);
+  fake.store(3);
   await settled();
   assert.deepEqual(settledWith, [['local', 'local']]);
   fake.ack(2, 'peer');
@@ -178,10 +184,8 @@ test('send resolves at the durability asked for, and an ack covers what came bef
   assert.deepEqual(acks[2], { seq: 3, ids: ['id-1', 'id-2', 'id-3'], durability: 'backend', by: 'backend-peer' });
 });
 
-test('send until local resolves at once, and what is already on disk needs no other ack', async () => {
+test('what is already on disk needs no other ack', async () => {
   const { fake, client } = await open();
-  const local = await client.send(insert(), { until: 'local' });
-  assert.equal(local.durability, 'local');
   fake.emit({ type: 'ack', seq: 100, durability: 'backend', by: 'backend-peer' });
   await settled();
   const ack = await client.send(insert(), { timeoutMs: 1_000 });
@@ -285,8 +289,8 @@ test('send can time out or be aborted; an aborted signal sends nothing', async (
 
 test('before connect, what needs the module says so', async () => {
   const client = new BrowserSyncClient(URL);
-  await assert.rejects(client.send(insert()), failure('NOT_CONNECTED', /await client\.connect\(\)/));
-  assert.throws(() => client.text('a').insert(0, 'x'), failure('NOT_CONNECTED', /await client\.connect\(\)/));
+  await assert.rejects(client.send(insert()), failure('NOT_CONNECTED', /await client\.open\(\)/));
+  assert.throws(() => client.text('a').insert(0, 'x'), failure('NOT_CONNECTED', /await client\.open\(\)/));
   assert.deepEqual([client.status, client.synced, client.pending, client.peers, client.peerId], ['disconnected', false, 0, [], undefined]);
   assert.deepEqual(client.stats(), { dataBuffered: 0, dataDropped: 0 });
 });
@@ -371,10 +375,12 @@ test('the network and the page coming back wake the client, until it is closed',
     page.visibilityState = 'visible';
     page.dispatchEvent(new Event('visibilitychange'));
     assert.equal(fake.called('wake').length, 3);
+    page.dispatchEvent(new Event('resume'));
+    assert.equal(fake.called('wake').length, 4);
     const closed = client.close();
     target.dispatchEvent(new Event('online'));
     await closed;
-    assert.equal(fake.called('wake').length, 3);
+    assert.equal(fake.called('wake').length, 4);
   } finally {
     delete globalThis.document;
     delete globalThis.addEventListener;

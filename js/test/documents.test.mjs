@@ -31,7 +31,7 @@ test('before connect edits say what they need, after close everything says so', 
     () => early.map('a').set('k', 1), () => early.list('a').push(1), () => early.records('a').set('k', {}),
     () => early.text('a').cursor(0), () => early.undo(), () => early.redo(),
   ]) {
-    assert.throws(attempt, failure('NOT_CONNECTED', /await client\.connect\(\)/));
+    assert.throws(attempt, failure('NOT_CONNECTED', /await client\.open\(\)/));
   }
   early.checkpoint();
   const { client } = await open();
@@ -205,12 +205,12 @@ test('presence that was set early and is refused later is an error event', async
   }
 });
 
-test('presence by send is never stored: it resolves at once and is local', async () => {
+test('presence by send is never stored: it resolves at once and is kept nowhere', async () => {
   native.auto = false;
   const { client, fake } = await open();
   fake.arrive();
   const ack = await client.send({ type: 'operation', operation: 'UPDATE', data: { cursor_position: { x: 1 }, name: 'Ada' } });
-  assert.deepEqual(ack, { id: 'presence', durability: 'local', by: 'own-peer' });
+  assert.deepEqual(ack, { id: 'presence', durability: 'none', by: 'own-peer' });
   assert.deepEqual(client.presence.get(), { cursor_position: { x: 1 }, name: 'Ada' });
   assert.equal(client.pending, 0);
 });

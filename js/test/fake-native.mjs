@@ -7,6 +7,10 @@ export const fake = {
   auto: true,
   /** So many loads fail before one works. */
   failLoads: 0,
+  /** Set: what `open` waits for. */
+  opening: undefined,
+  /** The next clients have the room from an earlier visit. */
+  restored: false,
   loads: [],
   trap: undefined,
 };
@@ -40,6 +44,9 @@ export class NativeClient {
   undone = [];
   seq = 0;
   acked = 0;
+  saved = 0;
+  mode = 'indexeddb';
+  oldestPendingMs = 0;
   isSynced = false;
   freed = false;
   peerList = [];
@@ -48,11 +55,19 @@ export class NativeClient {
   /** Replaces what `close()` waits for. */
   closing = Promise.resolve();
 
-  constructor(options, onEvent) {
+  static async open(options, onEvent) {
     if (options.url.startsWith('/bad')) throw { code: 'INVALID_ADDRESS', message: `'${options.url}' is no multiaddr` };
+    const client = new NativeClient(options, onEvent);
+    fake.clients.push(client);
+    await fake.opening;
+    return client;
+  }
+
+  constructor(options, onEvent) {
     this.options = options;
     this.onEvent = onEvent;
-    fake.clients.push(this);
+    this.mode = options.persistence;
+    this.restored = fake.restored;
   }
 
   emit(...events) {
@@ -83,8 +98,24 @@ export class NativeClient {
     this.emit({ type: 'ack', seq, durability, by: 'backend-peer' }, { type: 'pending', pending: this.seq - this.acked });
   }
 
+  /** What the store answers: everything up to `seq` is in it. */
+  store(seq = this.seq) {
+    this.saved = seq;
+    this.emit({ type: 'saved', unsaved: this.seq - seq }, { type: 'stored', seq });
+  }
+
+  /** The store is gone, or back. */
+  setMode(mode, reason) {
+    this.mode = mode;
+    this.emit({ type: 'storage', mode, reason });
+  }
+
   wake() {
     this.record('wake');
+  }
+
+  pagehide(persisted) {
+    this.record('pagehide', persisted);
   }
 
   close() {
@@ -320,7 +351,7 @@ export class NativeClient {
     }
     const nothing = envelope.data.document === '' || envelope.data.content === '';
     if (!nothing) this.seq += 1;
-    if (fake.auto && !nothing) this.ack();
+    if (!nothing) this.made();
     return { id: envelope.id ?? `id-${this.seq}`, seq: this.seq };
   }
 
@@ -343,8 +374,15 @@ export class NativeClient {
       this.undone = [];
       this.tellHistory();
     }
-    if (fake.auto) this.ack();
+    this.made();
     return this.seq;
+  }
+
+  /** An operation is there: stored and acknowledged when things go by themselves. */
+  made() {
+    if (!fake.auto) return;
+    if (this.mode === 'indexeddb') this.store();
+    this.ack();
   }
 
   status() {
@@ -359,6 +397,16 @@ export class NativeClient {
   pending() {
     this.record('pending');
     return this.seq - this.acked;
+  }
+
+  syncStatus() {
+    const pending = this.seq - this.acked;
+    const unsaved = this.mode === 'memory' ? 0 : this.seq - this.saved;
+    return { mode: this.mode, unsaved, pending, oldestPendingMs: pending === 0 ? null : this.oldestPendingMs };
+  }
+
+  arrived() {
+    return this.restored || this.isSynced;
   }
 
   peers() {

@@ -56,6 +56,18 @@ test('a bare RuntimeError counts as a trap too', () =>
     assert.throws(() => other.client.text('a').insert(0, 'x'), failure('INTERNAL', /unreachable/));
   `));
 
+test('a module that traps while it opens a room fails whoever waits', () =>
+  inProcess(`
+    native.opening = new Promise(() => {});
+    const client = new BrowserSyncClient('ws://localhost');
+    const waiting = [client.open(), client.connect()].map((promise) => assert.rejects(promise, failure('INTERNAL', /boom/)));
+    while (native.clients.length === 0) await settled();
+    native.trap('boom');
+    await Promise.all(waiting);
+    assert.equal(client.status, 'closed');
+    await client.close();
+  `));
+
 test('any other exception of the module is INTERNAL and leaves it alive', () =>
   inProcess(`
     const { client, fake } = await open();

@@ -1,7 +1,7 @@
 // Compile-time tests: every `@ts-expect-error` must be an error, everything else must not be. Never run.
 import { BrowserSyncClient, isPeersyncError, PeersyncError } from 'peersync';
 import type { Ack, ClientEvents, ClientOptions, ClientStatus, ErrorCode, HistoryEvent, JsonValue, ListEvent, MapEvent } from 'peersync';
-import type { Peer, PresenceEvent, PresenceState, RoomContent, SharedRecords, SharedText, TextEvent } from 'peersync';
+import type { Peer, PresenceEvent, PresenceState, RoomContent, SharedRecords, SharedText, SyncStatus, TextEvent } from 'peersync';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Same<A, B>): void => {};
@@ -16,7 +16,17 @@ new BrowserSyncClient('ws://a', { rom: 'a' });
 // @ts-expect-error the identity is bytes
 const wrongIdentity: ClientOptions = { identity: 'secret' };
 
+// @ts-expect-error there is no third place to keep a room
+new BrowserSyncClient('ws://a', { persistence: 'localStorage' });
+new BrowserSyncClient('ws://a', { persistence: 'memory', shareUplink: false, dbName: 'other' });
+same<ReturnType<typeof client.open>, Promise<void>>(true);
+same<typeof client.syncStatus, SyncStatus>(true);
+
 // ---- events ----
+client.on('syncStatus', (status) => same<typeof status, SyncStatus>(true));
+client.on('storage', ({ mode }) => same<typeof mode, 'indexeddb' | 'memory'>(true));
+client.on('opened', ({ restored }) => same<typeof restored, boolean>(true));
+
 client.on('status', (status) => same<typeof status, ClientStatus>(true));
 client.on('pending', (pending) => same<typeof pending, number>(true));
 client.on('error', (error) => same<typeof error, PeersyncError>(true));
@@ -59,6 +69,10 @@ void client.send({ type: 'operation', operation: 'DELETE', data: { id: 'a', coll
 void client.send({ type: 'operation', operation: 'INSERT', data: { id: 'a', draw: () => {} } });
 // @ts-expect-error a durability that does not exist
 void client.send({ type: 'operation', operation: 'INSERT', data: { content: 'x' } }, { until: 'disk' });
+
+// @ts-expect-error nothing is not what one waits for
+void client.send({ type: 'operation', operation: 'INSERT', data: { content: 'x' } }, { until: 'none' });
+same<Ack['durability'], 'none' | 'local' | 'peer' | 'backend'>(true);
 
 // ---- text ----
 const text: SharedText = client.text('notes');

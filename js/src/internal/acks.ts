@@ -53,6 +53,15 @@ export class Acks {
     sent.waiter = undefined;
   }
 
+  /** This device keeps nothing any more: who waits for just that hears how things are. */
+  keepNothing(by: string): void {
+    for (const sent of this.#sent) {
+      if (sent.waiter?.until !== 'local') continue;
+      sent.waiter.resolve({ id: sent.id, durability: 'none', by });
+      sent.waiter = undefined;
+    }
+  }
+
   /** Rejects who waits for operation `seq`. Whether anyone did. */
   refuse(seq: number, error: PeersyncError): boolean {
     const refused = this.#sent.filter((sent) => sent.seq === seq);

@@ -1,14 +1,14 @@
-/** Who waits for the room's state. */
+/** Who waits for something that comes once. */
 
 import type { PeersyncError } from '../errors.js';
 
-/** One waiting `connect()`. */
+/** One who waits, such as a `connect()`. */
 export interface Arrival {
   readonly resolve: () => void;
   readonly reject: (error: PeersyncError) => void;
 }
 
-/** Settles every waiting `connect()` at once. */
+/** Settles everyone at once. */
 export class Arrivals {
   readonly #waiting = new Set<Arrival>();
   #arrived = false;
@@ -20,7 +20,7 @@ export class Arrivals {
     return () => this.#waiting.delete(arrival);
   }
 
-  /** The state is here, for those who wait and those who come. */
+  /** It is here, for those who wait and those who come. */
   arrived(): void {
     this.#arrived = true;
     for (const { resolve } of [...this.#waiting]) resolve();

@@ -6,7 +6,7 @@ import { loadInstance, type Instance } from './wasm.js';
 
 /** What the owner of a bridge gets told. */
 export interface BridgeHandlers {
-  /** The native client is there and has not dialed yet. */
+  /** The native client is there with what this device has, and has not dialed yet. */
   opened(): void;
   /** Called for each native event, until the native client is gone. */
   event(event: NativeEvent): void;
@@ -18,6 +18,7 @@ export interface BridgeHandlers {
 export class Bridge {
   readonly #options: NativeOptions;
   readonly #handlers: BridgeHandlers;
+  #opening: Promise<NativeClient> | undefined;
   #starting: Promise<void> | undefined;
   #instance: Instance | undefined;
   #native: NativeClient | undefined;
@@ -29,9 +30,18 @@ export class Bridge {
     this.#handlers = handlers;
   }
 
-  /** Loads the module, creates the native client and starts dialing. Idempotent; after a failure it tries again. */
+  /** Loads the module and opens the native client, which dials nothing yet. Idempotent; after a failure it tries again. */
+  open(): Promise<NativeClient> {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  /** Opens, and starts dialing. Idempotent; after a failure it tries again. */
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error: unknown) => {
+    this.#starting ??= this.open().then((native) => this.#use(native, () => native.connect())).catch((error: unknown) => {
       this.#starting = undefined;
       throw error;
     });
@@ -60,7 +70,7 @@ export class Bridge {
     const { failure } = this;
     if (failure) throw failure;
     if (!this.#native) {
-      throw new PeersyncError('NOT_CONNECTED', `${doing} needs the module: await client.connect() first`);
+      throw new PeersyncError('NOT_CONNECTED', `${doing} needs the module: await client.open() or client.connect() first`);
     }
     return this.#use(this.#native, use);
   }
@@ -77,17 +87,33 @@ export class Bridge {
     return this.#closing;
   }
 
-  async #start(): Promise<void> {
+  async #open(): Promise<NativeClient> {
     const instance = await loadInstance();
     if (this.#closing) throw closed();
     if (instance.failure) throw instance.failure;
     this.#instance = instance;
-    const onEvent = (event: NativeEvent) => this.#handlers.event(event);
-    this.#native ??= this.#use(undefined, () => new instance.module.NativeClient(this.#options, onEvent));
     this.#forgetDeath();
     this.#forgetDeath = instance.onDeath((failure) => this.#handlers.died(failure));
+    const native = await this.#make(instance);
+    if (this.#closing) {
+      // `close` came too early to see it.
+      await untilDeath(instance, native.close()).finally(() => instance.failure ?? native.free());
+      throw closed();
+    }
+    this.#native = native;
     this.#handlers.opened();
-    this.#use(this.#native, (native) => native.connect());
+    return native;
+  }
+
+  async #make(instance: Instance): Promise<NativeClient> {
+    const { NativeClient } = instance.module;
+    const onEvent = (event: NativeEvent) => this.#handlers.event(event);
+    try {
+      return await untilDeath(instance, NativeClient.open(this.#options, onEvent));
+    } catch (error) {
+      this.#forgetDeath();
+      throw this.#convert(error);
+    }
   }
 
   async #close(): Promise<void> {
@@ -95,10 +121,9 @@ export class Bridge {
     const instance = this.#instance;
     if (!native || !instance || instance.failure) return;
     try {
-      // A trap leaves the promise of the native side pending for ever.
-      let forget = () => {};
-      const death = new Promise<void>((resolve) => (forget = instance.onDeath(() => resolve())));
-      await Promise.race([native.close(), death]).finally(() => forget());
+      await untilDeath(instance, native.close()).catch((error: unknown) => {
+        if (!instance.failure) throw error;
+      });
       this.#native = undefined;
       if (!instance.failure) native.free();
     } catch (error) {
@@ -143,6 +168,13 @@ function toPeersyncError(error: unknown): PeersyncError {
 /** A trap, or a stack overflow inside the module: either leaves its memory half written. */
 function isTrap(error: unknown): error is Error {
   return error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+}
+
+/** `promise`, or the failure of a module that traps meanwhile: that leaves its promises pending for ever. */
+function untilDeath<T>(instance: Instance, promise: Promise<T>): Promise<T> {
+  let forget = () => {};
+  const death = new Promise<never>((_, reject) => (forget = instance.onDeath(reject)));
+  return Promise.race([promise, death]).finally(() => forget());
 }
 
 function closed(): PeersyncError {

@@ -31,7 +31,7 @@ export interface BoundClient {
   };
   undo(): boolean;
   redo(): boolean;
-  on(type: 'status' | 'synced' | 'connected' | 'reconnecting', listener: () => void): Unsubscribe;
+  on(type: 'opened' | 'status' | 'synced' | 'connected' | 'reconnecting', listener: () => void): Unsubscribe;
 }
 
 /** The checked options, with defaults filled in. */

@@ -54,7 +54,7 @@ class TextSync implements Part {
       text.observe((event) => {
         if (this.link.heard(event)) this.#soon();
       }),
-      ...(client ? (['status', 'synced', 'connected', 'reconnecting'] as const).map((type) => client.on(type, lock)) : []),
+      ...(client ? (['opened', 'status', 'synced', 'connected', 'reconnecting'] as const).map((type) => client.on(type, lock)) : []),
     ];
     // Not now: an editor under construction cannot be changed.
     queueMicrotask(lock);

@@ -14,18 +14,34 @@ import type {
   RecordPlace,
   RecordValue,
   RoomContent,
+  StorageChange,
+  StorageMode,
   TextAttributes,
   TextRun,
 } from '../types.js';
 import type { Traced } from './debug.js';
 
-/** Arguments of the native constructor; validated there too. */
+/** Arguments of `NativeClient.open`; validated there too. */
 export interface NativeOptions {
   url: string;
   room: string;
   clientId?: string;
   identity?: Uint8Array;
   token?: string;
+  persistence: 'indexeddb' | 'memory';
+  shareUplink: boolean;
+  dbName: string;
+}
+
+/** Own operations by where they are not yet. */
+export interface NativeSyncStatus {
+  mode: StorageMode;
+  /** Not in this device's store. */
+  unsaved: number;
+  /** Not at the backend. */
+  pending: number;
+  /** Age of the oldest of those. */
+  oldestPendingMs: number | null;
 }
 
 /** What the native side tells. Delivered from a microtask, never inside a native call. */
@@ -36,6 +52,10 @@ export type NativeEvent =
   | { type: 'reconnecting'; attempt: number; delayMs: number }
   | { type: 'synced'; synced: boolean }
   | { type: 'pending'; pending: number }
+  | { type: 'saved'; unsaved: number }
+  /** This device's store has every own operation up to `seq`. */
+  | { type: 'stored'; seq: number }
+  | ({ type: 'storage' } & StorageChange)
   | ({ type: 'text'; doc: string; delta: DeltaOp[] } & ChangeOrigin)
   | ({ type: 'map'; map: string; changes: MapChange[] } & ChangeOrigin)
   | ({ type: 'list'; list: string; delta: ListDeltaOp[] } & ChangeOrigin)
@@ -90,6 +110,8 @@ interface NativeRecords {
 export interface NativeClient extends NativeTexts, NativeContainers, NativeRecords {
   connect(): void;
   wake(): void;
+  /** Stores and sends what can be at once; with `persisted` false the page will not come back. */
+  pagehide(persisted: boolean): void;
   close(): Promise<void>;
   free(): void;
   presenceSet(fields: object | null): void;
@@ -106,6 +128,9 @@ export interface NativeClient extends NativeTexts, NativeContainers, NativeRecor
   status(): ClientStatus;
   synced(): boolean;
   pending(): number;
+  syncStatus(): NativeSyncStatus;
+  /** Whether the room's state is here: the backend was heard, now or at an earlier visit that this device remembers. */
+  arrived(): boolean;
   peers(): Peer[];
   stats(): Record<string, unknown>;
   peerId(): string;
@@ -114,7 +139,10 @@ export interface NativeClient extends NativeTexts, NativeContainers, NativeRecor
 
 /** The loaded module. */
 export interface NativeModule extends Traced {
-  NativeClient: new (options: NativeOptions, onEvent: (event: NativeEvent) => void) => NativeClient;
+  NativeClient: {
+    /** Reads what this device has of the room; dials nothing. */
+    open(options: NativeOptions, onEvent: (event: NativeEvent) => void): Promise<NativeClient>;
+  };
   /** `callback` gets the panic message before the instance dies. */
   onTrap(callback: (message: string) => void): void;
 }

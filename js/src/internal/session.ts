@@ -9,7 +9,7 @@ import type { OperationMessage, SyncMessage } from '../messages.js';
 import { checkOptions, checkUntil, type SendOptions } from '../options.js';
 import type { SharedRecords } from '../records.js';
 import type { SharedText } from '../text.js';
-import type { Ack, ClientStatus, ListEvent, MapEvent, RecordsEvent, TextEvent, WaitOptions } from '../types.js';
+import type { Ack, AckEvent, ClientStatus, ListEvent, MapEvent, RecordsEvent, StorageChange, SyncStatus, TextEvent, WaitOptions } from '../types.js';
 import { Acks } from './acks.js';
 import { Arrivals, type Arrival } from './arrivals.js';
 import { Bridge, toCode } from './bridge.js';
@@ -18,11 +18,12 @@ import { DataBuffer } from './data-buffer.js';
 import { choose, trace } from './debug.js';
 import { Documents } from './document.js';
 import { LivePresence } from './live-presence.js';
-import type { NativeEvent } from './native.js';
+import type { NativeClient, NativeEvent, NativeSyncStatus } from './native.js';
 import { plain } from './plain.js';
 import { SentIds } from './sent-ids.js';
+import { nothingMade, SyncState, syncStatusOf } from './sync-state.js';
 import { waitFor } from './wait.js';
-import { onWake } from './wake.js';
+import { onPage } from './wake.js';
 
 /** Failures after which waiting for the room is pointless. */
 const FATAL: ReadonlySet<string> = new Set(['INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED']);
@@ -43,12 +44,17 @@ export class Session {
   readonly #data: DataBuffer;
   readonly #acks = new Acks();
   readonly #sentIds = new SentIds();
+  /** Who waits for what this device has. */
+  readonly #openings = new Arrivals();
+  /** Who waits for the room's state. */
   readonly #arrivals = new Arrivals();
-  #stopWake: Unsubscribe | undefined;
+  readonly #told: SyncState;
+  #stopPage: Unsubscribe | undefined;
   #stopSignal: Unsubscribe = () => {};
   #closing: Promise<void> | undefined;
   #status: ClientStatus = 'disconnected';
-  #pending = 0;
+  /** As counted last; of use once the module is gone. */
+  #counted: NativeSyncStatus;
   /** Peer id of the backend, once it was connected. */
   #backend: string | undefined;
   #lastFailure: PeersyncError | undefined;
@@ -57,6 +63,8 @@ export class Session {
     const { signal, debug, ...checked } = checkOptions(url, options);
     if (debug !== undefined) choose(debug);
     this.#room = checked.room;
+    this.#counted = nothingMade(checked.persistence);
+    this.#told = new SyncState(syncStatusOf(this.#counted, this.#status));
     this.bridge = new Bridge(checked, {
       opened: () => this.#opened(),
       event: (event) => this.#handle(event),
@@ -87,13 +95,28 @@ export class Session {
   }
 
   get pending(): number {
-    return this.bridge.peek(this.#pending, (native) => native.pending());
+    return this.bridge.peek(this.#counted.pending, (native) => native.pending());
+  }
+
+  get syncStatus(): SyncStatus {
+    return syncStatusOf(this.#count(), this.#status);
   }
 
   /** Throws what every call fails with from now on, if it does. */
   check(): void {
     const { failure } = this.bridge;
     if (failure) throw failure;
+  }
+
+  /** Loads the module and waits for what this device has of the room. */
+  async open(wait: WaitOptions): Promise<void> {
+    this.check();
+    this.#watchPage();
+    const what = `room '${this.#room}' was not opened`;
+    await waitFor<void>(wait, what, (resolve, reject) => {
+      this.bridge.open().catch(reject);
+      return this.#openings.add({ resolve, reject });
+    });
   }
 
   /** Dials and waits for the room's state. */
@@ -115,10 +138,10 @@ export class Session {
       const { id, seq } = this.bridge.call('sending', (native) => native.send(copy));
       this.#sentIds.add(copy.id);
       const own = this.bridge.peek('', (native) => native.peerId());
-      // It has been applied: that is all `local` asks for, and all there will be for what is never stored.
-      if (until === 'local' || seq === undefined) resolve({ id, durability: 'local', by: own });
+      // It has been applied: that is all there will be for what is never stored, or where nothing is kept.
+      if (seq === undefined || (until === 'local' && this.#count().mode === 'memory')) resolve({ id, durability: 'none', by: own });
       // It has changed nothing, and no operation comes before it: nothing will be acknowledged, and nothing can be lost.
-      else if (seq === 0) resolve({ id, durability: until, by: this.#backend ?? own });
+      else if (seq === 0) resolve({ id, durability: until, by: until === 'local' ? own : (this.#backend ?? own) });
       return seq ? this.#acks.add(seq, id, { until, resolve, reject }) : () => {};
     });
   }
@@ -138,6 +161,7 @@ export class Session {
     this.#unhook();
     const closed = new PeersyncError('CLOSED', 'the client was closed');
     // Not the acks: some may still come while the native side sends what is unsent.
+    this.#openings.fail(closed);
     this.#arrivals.fail(closed);
     await this.bridge.close();
     this.#setStatus('closed');
@@ -146,7 +170,7 @@ export class Session {
   }
 
   #awaitArrival(arrival: Arrival): () => void {
-    this.#stopWake ??= onWake(() => this.#wake());
+    this.#watchPage();
     if (!this.bridge.started) this.#setStatus('connecting');
     this.bridge.start().catch((error: PeersyncError) => {
       if (!this.#closing) this.#setStatus('disconnected');
@@ -155,17 +179,30 @@ export class Session {
     return this.#arrivals.add(arrival);
   }
 
+  #watchPage(): void {
+    this.#stopPage ??= onPage({
+      wake: () => this.#tell((native) => native.wake()),
+      leave: (mayReturn) => this.#tell((native) => native.pagehide(mayReturn)),
+    });
+  }
+
   #opened(): void {
+    const restored = this.bridge.peek(false, (native) => native.arrived());
     try {
       this.presence.opened();
     } catch (error) {
       this.#report(error as PeersyncError);
     }
+    this.#tellSync();
+    this.events.emit('opened', { restored });
+    this.#openings.arrived();
+    if (restored) this.#arrivals.arrived();
   }
 
-  #wake(): void {
+  /** Tells the module what happens to the page. */
+  #tell(what: (native: NativeClient) => void): void {
     try {
-      this.bridge.peek(undefined, (native) => native.wake());
+      this.bridge.peek(undefined, what);
     } catch (error) {
       if (error instanceof PeersyncError) this.#report(error);
     }
@@ -187,14 +224,18 @@ export class Session {
       case 'synced':
         return this.#setSynced(event.synced);
       case 'pending':
-        this.#pending = event.pending;
-        return this.events.emit('pending', event.pending);
+        this.events.emit('pending', event.pending);
+        return this.#tellSync();
+      case 'saved':
+        return this.#tellSync();
+      case 'stored':
+        return this.#ack({ seq: event.seq, durability: 'local', by: this.bridge.peek('', (native) => native.peerId()) });
+      case 'storage':
+        return this.#setStorage(event);
       case 'data':
         return this.#deliver(event.envelope as SyncMessage);
-      case 'ack': {
-        const { seq, durability, by } = event;
-        return this.events.emit('ack', { seq, ids: this.#acks.ack(event), durability, by });
-      }
+      case 'ack':
+        return this.#ack(event);
       case 'refused': {
         const error = new PeersyncError(toCode(event.code, 'REFUSED'), event.message);
         return this.#acks.refuse(event.seq, error) ? undefined : this.#report(error);
@@ -230,6 +271,29 @@ export class Session {
     }
   }
 
+  #ack({ seq, durability, by }: Omit<AckEvent, 'ids'>): void {
+    this.events.emit('ack', { seq, ids: this.#acks.ack({ seq, durability, by }), durability, by });
+  }
+
+  #setStorage({ mode, reason }: StorageChange): void {
+    // Before whoever hears of it asks.
+    const own = this.bridge.peek('', (native) => native.peerId());
+    if (mode === 'memory') this.#acks.keepNothing(own);
+    this.events.emit('storage', reason === undefined ? { mode } : { mode, reason });
+    this.#tellSync();
+  }
+
+  /** As the module counts now, or did last. */
+  #count(): NativeSyncStatus {
+    return this.bridge.peek(this.#counted, (native) => native.syncStatus());
+  }
+
+  #tellSync(): void {
+    this.#counted = this.#count();
+    const status = syncStatusOf(this.#counted, this.#status);
+    if (this.#told.isNews(status)) this.events.emit('syncStatus', status);
+  }
+
   #deliver(message: SyncMessage): void {
     this.#data.push(message);
     if (message.type === 'operation') this.events.emit('operation', message as OperationMessage);
@@ -239,6 +303,7 @@ export class Session {
     if (this.#status === status) return;
     this.#status = status;
     this.events.emit('status', status);
+    this.#tellSync();
   }
 
   #setSynced(synced: boolean): void {
@@ -261,6 +326,7 @@ export class Session {
   #die(failure: PeersyncError): void {
     this.#unhook();
     this.#setStatus('closed');
+    this.#openings.fail(failure);
     this.#arrivals.fail(failure);
     this.#acks.fail(failure);
     this.#report(failure);
@@ -268,8 +334,8 @@ export class Session {
   }
 
   #unhook(): void {
-    this.#stopWake?.();
-    this.#stopWake = undefined;
+    this.#stopPage?.();
+    this.#stopPage = undefined;
     this.#stopSignal();
   }
 }

@@ -152,7 +152,7 @@ test('documents: presence is told, merged, and gone with its peer', async (conte
   await run(a, (client) => client.presence.set({ cursor: { x: 2 }, drag: null }));
   await eventually(5_000, 'the state is here', async () => JSON.stringify(await seen()) === JSON.stringify({ cursor: { x: 2 }, name: 'Ada' }));
   const ack = await run(a, (client) => client.send({ type: 'operation', operation: 'UPDATE', data: { cursor_position: 7 } }));
-  assert.deepEqual([ack.durability, ack.by], ['local', id]);
+  assert.deepEqual([ack.durability, ack.by], ['none', id]);
   await eventually(5_000, 'the cursor is here', async () => (await seen())?.cursor_position === 7);
   await run(a, (client) => client.send({ type: 'operation', operation: 'UPDATE', data: { cursor_position: null } }));
   assert.deepEqual(await run(a, (client) => client.presence.get()), { cursor: { x: 2 }, name: 'Ada' });
