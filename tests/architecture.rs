@@ -35,6 +35,7 @@ const SWITCH_POINTS: &[&str] = &[
     "node/clock.rs",
     "node/spawn.rs",
     "transport/mod.rs",
+    "transport/tabs/mod.rs",
     "transport/websocket/mod.rs",
     "storage/mod.rs",
 ];

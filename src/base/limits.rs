@@ -39,6 +39,38 @@ pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 16 << 10;
 /// Longest WebSocket URL or multiaddr that is looked at, bytes. Longer: refused before it is parsed.
 pub const WEBSOCKET_ADDRESS_BYTES: usize = 2_048;
 
+// ---- tabs ----
+
+/// Tabs of one origin that know each other, per room and per server. More: a newcomer is not noticed, and does without.
+pub const MAX_TABS: usize = 32;
+/// What a tab says of itself, bytes: a node id. Longer: not heard.
+pub const MAX_TAB_INFO_BYTES: usize = MAX_NODE_ID_BYTES;
+/// Pipes that other tabs offered and nobody has looked at. More: not noticed, and given up by whoever offered.
+pub const MAX_TAB_OFFERS: usize = 64;
+/// Tabs that keep sessions with all others; with more tabs than this, the rest meet through these. Three, so that one
+/// that is frozen and one that is closing separate nobody, and so that an edit makes few copies.
+pub const TAB_CORE: usize = 3;
+/// Bytes on the way to another tab that it has not read, on one pipe. Full: the writer waits. Received beyond it: the
+/// pipe ends.
+pub const TAB_WINDOW_BYTES: usize = 256 << 10;
+/// Largest message between tabs, bytes: more is split, so that no page is busy with one for long.
+pub const TAB_MESSAGE_BYTES: usize = 64 << 10;
+/// Charged to [`TAB_WINDOW_BYTES`] for each message beside its bytes, so that a flood of small ones is bounded too.
+pub const TAB_MESSAGE_OVERHEAD_BYTES: usize = 64;
+/// How long another tab may take to answer: a frozen one never does. Later: done without it.
+pub const TAB_ANSWER_MS: u64 = 2_000;
+/// A refused tunnel is asked for again after this long, by when the tab has said why.
+pub const TAB_REOPEN_MS: u64 = 50;
+/// A session with a tab that ended, or never began, is tried again after this long.
+pub const TAB_RETRY_MS: u64 = 10_000;
+/// Tunnels that come to nothing in a row. Then the next connection is a WebSocket of the tab's own.
+pub const TUNNEL_FAILURES: u32 = 2;
+/// Tunnels that one node carries or has carried for it: fewer than the streams of a connection, which its own sessions
+/// share. More: refused, and the tab dials for itself.
+pub const MAX_TUNNELS: usize = 16;
+/// What a tunnel reads at once, bytes, each way.
+pub const TUNNEL_BUFFER_BYTES: usize = 16 << 10;
+
 // ---- storage ----
 
 /// Commits a durable store holds beyond the life of their futures. Full: a further commit waits in its future, in

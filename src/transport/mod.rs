@@ -4,6 +4,7 @@
 //! What is sent over the streams is no concern of this module.
 
 mod counters;
+pub mod tabs;
 pub mod websocket;
 mod yamux;
 

@@ -29,6 +29,9 @@ pub enum DialError {
         /// The platform's words.
         reason: String,
     },
+    /// Another tab keeps the connection for all, and has none at the moment.
+    #[error("the tab that keeps the connection for all tabs is not connected")]
+    NoUplink,
     /// `wss://` from the native client, which has no TLS.
     #[error("cannot dial {url}: this client has no TLS, use ws:// or a TLS proxy")]
     TlsUnsupported {
