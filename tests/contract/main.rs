@@ -3,6 +3,7 @@
 #![cfg(all(not(wasm_browser), feature = "net"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod crashes;
 mod damage;
 mod disk;
 mod durable;
