@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Poll, Waker},
     time::Duration,
@@ -38,6 +38,8 @@ pub(crate) struct Room {
     store: Arc<dyn Store>,
     totals: Arc<Totals>,
     next_link: AtomicU64,
+    /// Whether the store refused the last commit.
+    unsaved: AtomicBool,
     inner: Mutex<Inner>,
 }
 
@@ -99,7 +101,7 @@ impl Room {
             timer: None,
             idle_since: now,
         };
-        let room = Arc::new(Self { id, store, totals, next_link: AtomicU64::new(1), inner: Mutex::new(inner) });
+        let room = Arc::new(Self { id, store, totals, next_link: AtomicU64::new(1), unsaved: AtomicBool::new(false), inner: Mutex::new(inner) });
         spawn(run_timer(Arc::downgrade(&room)));
         Ok(room)
     }
@@ -304,17 +306,34 @@ impl Room {
         spawn(async move {
             match commit.await {
                 Ok(()) => {
+                    this.set_unsaved(false);
                     this.totals.commits.fetch_add(1, Relaxed);
                     this.totals.records.fetch_add(count, Relaxed);
                     this.input(Input::Persisted { batch });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot store operations; none of them is acknowledged");
+                    this.set_unsaved(true);
                     this.totals.commit_failures.fetch_add(1, Relaxed);
                     this.input(Input::PersistFailed { batch });
                 }
             }
         });
+    }
+
+    /// Counts this room among those that cannot be stored, or no longer.
+    fn set_unsaved(&self, unsaved: bool) {
+        match (self.unsaved.swap(unsaved, Relaxed), unsaved) {
+            (false, true) => Totals::rise(&self.totals.rooms_unsaved),
+            (true, false) => Totals::fall(&self.totals.rooms_unsaved),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.set_unsaved(false);
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Totals {
     pub(crate) connections: AtomicU64,
     pub(crate) sessions: AtomicU64,
     pub(crate) rooms: AtomicU64,
+    pub(crate) rooms_unsaved: AtomicU64,
     pub(crate) ops_accepted: AtomicU64,
     pub(crate) frames_received: AtomicU64,
     pub(crate) frames_sent: AtomicU64,
@@ -65,6 +66,7 @@ impl Totals {
                 gauge("connections", "Authenticated libp2p connections open now.", &self.connections),
                 gauge("sessions", "Room sessions open now.", &self.sessions),
                 gauge("rooms", "Rooms in memory now.", &self.rooms),
+                gauge("rooms_unsaved", "Rooms whose last commit the store refused.", &self.rooms_unsaved),
                 Counter { name: "room_log_bytes", help: "Operations of the rooms in memory.", value: live.log_bytes },
             ],
             counters: vec![

@@ -142,7 +142,9 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
     } else if !app.node.is_running() {
         Err("the libp2p node has ended".to_owned())
     } else {
-        app.readiness.check().await
+        let stats = app.node.stats();
+        let unsaved = stats.gauges.iter().find(|gauge| gauge.name == "rooms_unsaved").map_or(0, |gauge| gauge.value);
+        app.readiness.check(unsaved).await
     };
     match ready {
         Ok(()) => "ready\n".into_response(),

@@ -27,8 +27,14 @@ impl Readiness {
         Self { store, last: Arc::default() }
     }
 
-    /// The store's answer, at most a moment old.
-    pub(super) async fn check(&self) -> Answer {
+    /// The store's answer, at most a moment old. `unsaved` is how many rooms it refuses to store: a disk may take the
+    /// probe's few bytes and no operation.
+    pub(super) async fn check(&self, unsaved: u64) -> Answer {
+        self.look().await?;
+        if unsaved == 0 { Ok(()) } else { Err(format!("the store refuses to store {unsaved} rooms")) }
+    }
+
+    async fn look(&self) -> Answer {
         let mut last = self.last.lock().await;
         if let Some(answer) = &*last {
             return answer.clone();

@@ -142,6 +142,14 @@ impl Server {
         std::mem::replace(&mut self.setup.dir, tempfile::tempdir().unwrap())
     }
 
+    /// Ends it at once, and gives back what starts it again with what is on disk.
+    pub(crate) fn kill(mut self) -> Setup {
+        self.signal("-KILL");
+        self.wait();
+        fs::remove_file(self.setup.path("ready.json")).unwrap();
+        std::mem::replace(&mut self.setup, Setup::bare())
+    }
+
     pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.setup.path("stderr.txt")).unwrap()
     }

@@ -2,10 +2,13 @@
 
 use peersync::{
     base::OpId,
-    node::{Client, ClientEvent, ClientOptions, Durability, Event},
+    node::{Durability, Event},
 };
 
-use crate::process::{DEADLINE, Server, Setup};
+use crate::{
+    member::{heard, join},
+    process::{Server, Setup},
+};
 
 /// What the server logs of one operation, in order, and the module that says it.
 const STATIONS: [(&str, &str); 9] = [
@@ -24,7 +27,7 @@ const STATIONS: [(&str, &str); 9] = [
 fn one_edit(server: &Server) -> String {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let (author, reader) = (join(server).await, join(server).await);
+        let (author, reader) = (join(server, "traced").await, join(server, "traced").await);
         author.with(|engine, now| engine.insert(now, "notes", 0, "Hi", None)).unwrap();
         heard(&author, |event| matches!(event, Event::Acked { durability: Durability::Backend, .. })).await;
         heard(&reader, |event| matches!(event, Event::Change { .. })).await;
@@ -33,31 +36,6 @@ fn one_edit(server: &Server) -> String {
         reader.close().await;
         OpId { writer, seq: 1 }.to_string()
     })
-}
-
-async fn join(server: &Server) -> Client {
-    let options = ClientOptions {
-        address: format!("ws://{}/ws", server.authority()),
-        room: "traced".to_owned(),
-        author_seed: None,
-        token: Vec::new(),
-        store: None,
-    };
-    let client = Client::open(options).await.unwrap();
-    client.connect();
-    heard(&client, |event| *event == Event::Synced(true)).await;
-    client
-}
-
-async fn heard(client: &Client, wanted: impl Fn(&Event) -> bool) {
-    let waiting = async {
-        loop {
-            if matches!(client.next_event().await, ClientEvent::Room(event) if wanted(&event)) {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(DEADLINE, waiting).await.unwrap();
 }
 
 /// The log's lines, as module and text.
