@@ -11,6 +11,8 @@ export const fake = {
   opening: undefined,
   /** The next clients have the room from an earlier visit. */
   restored: false,
+  /** What they have: by kind and name. */
+  had: {},
   loads: [],
   trap: undefined,
 };
@@ -68,6 +70,11 @@ export class NativeClient {
     this.onEvent = onEvent;
     this.mode = options.persistence;
     this.restored = fake.restored;
+    const { docs = {}, maps = {}, lists = {}, collections = {} } = fake.had;
+    for (const [name, text] of Object.entries(docs)) this.docs.set(name, text);
+    for (const [name, map] of Object.entries(maps)) this.maps.set(name, new Map(Object.entries(map)));
+    for (const [name, list] of Object.entries(lists)) this.lists.set(name, list);
+    for (const [name, records] of Object.entries(collections)) this.collections.set(name, records);
   }
 
   emit(...events) {
@@ -161,7 +168,8 @@ export class NativeClient {
   }
 
   textDelta(doc) {
-    return [{ insert: this.textString(doc) }];
+    const insert = this.textString(doc);
+    return insert === '' ? [] : [{ insert }];
   }
 
   textMove(doc, from, to, length) {

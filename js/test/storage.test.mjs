@@ -10,6 +10,7 @@ beforeEach(() => {
   native.auto = false;
   native.opening = undefined;
   native.restored = false;
+  native.had = {};
   mock.method(console, 'warn', () => {});
 });
 afterEach(() => mock.restoreAll());
@@ -48,6 +49,27 @@ test('connect resolves from what this device has; synced tells whether the backe
   await client.connect({ timeoutMs: 1_000 });
   assert.deepEqual(await opened, { restored: true });
   assert.equal(client.synced, false);
+});
+
+test('observers are told what this device had, once, before the client counts as opened', async () => {
+  const client = new BrowserSyncClient(URL);
+  const told = [];
+  client.text('notes').observe((event) => told.push(event));
+  client.map('settings').observe((event) => told.push(event));
+  client.list('jobs').observe((event) => told.push(event));
+  client.records('shapes').observe((event) => told.push(event));
+  client.text('empty').observe((event) => told.push(event));
+  client.on('opened', () => told.push('opened'));
+  native.had = { docs: { notes: 'Hi' }, maps: { settings: { a: 1 } }, lists: { jobs: ['dig'] }, collections: { shapes: [{ id: 's', x: 1 }, { id: 't' }] } };
+  await client.open();
+  const origin = { origin: 'remote', author: '', id: '' };
+  assert.deepEqual(told, [
+    { delta: [{ insert: 'Hi' }], ...origin },
+    { changes: [{ key: 'a', action: 'set', value: 1 }], ...origin },
+    { delta: [{ insert: ['dig'] }], ...origin },
+    { changes: [{ type: 'insert', id: 's', value: { id: 's', x: 1 }, before: null }, { type: 'insert', id: 't', value: { id: 't' }, before: null }], ...origin },
+    'opened',
+  ]);
 });
 
 test('open rejects as connect does', async () => {

@@ -57,4 +57,12 @@ export class Documents<E, Handle> {
   deliver(name: string, event: E): void {
     this.#known.get(name)?.document.deliver(event);
   }
+
+  /** The module is there: tells observers what each document is, as `describe` says it; nothing if it is empty. */
+  opened(describe: (native: NativeClient, name: string) => E | undefined): void {
+    for (const { document } of this.#known.values()) {
+      const event = document.read<E | undefined>(undefined, (native) => describe(native, document.name));
+      if (event) document.deliver(event);
+    }
+  }
 }

@@ -20,6 +20,7 @@ import { Documents } from './document.js';
 import { LivePresence } from './live-presence.js';
 import type { NativeClient, NativeEvent, NativeSyncStatus } from './native.js';
 import { plain } from './plain.js';
+import { restoredList, restoredMap, restoredRecords, restoredText } from './restored.js';
 import { SentIds } from './sent-ids.js';
 import { nothingMade, SyncState, syncStatusOf } from './sync-state.js';
 import { waitFor } from './wait.js';
@@ -188,6 +189,10 @@ export class Session {
 
   #opened(): void {
     const restored = this.bridge.peek(false, (native) => native.arrived());
+    this.texts.opened(restoredText);
+    this.maps.opened(restoredMap);
+    this.lists.opened(restoredList);
+    this.records.opened(restoredRecords);
     try {
       this.presence.opened();
     } catch (error) {
