@@ -16,6 +16,16 @@ pub struct Signature(pub [u8; 64]);
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; 32]);
 
+impl Hash {
+    /// Its first half: enough where nobody gains from a collision.
+    #[must_use]
+    pub fn short(&self) -> [u8; 16] {
+        let mut start = [0; 16];
+        start.copy_from_slice(&self.0[..16]);
+        start
+    }
+}
+
 /// SHA-256 of `bytes`.
 #[must_use]
 pub fn hash(bytes: &[u8]) -> Hash {

@@ -59,6 +59,16 @@ impl fmt::Display for OpId {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub Vec<u8>);
 
+impl NodeId {
+    /// The author whose key this id is made of, if it is an Ed25519 `PeerId`: an identity multihash over the key's
+    /// protobuf form.
+    #[must_use]
+    pub fn author(&self) -> Option<AuthorId> {
+        let key = self.0.strip_prefix(&[0x00, 0x24, 0x08, 0x01, 0x12, 0x20])?;
+        key.try_into().ok().map(AuthorId)
+    }
+}
+
 /// One live session stream, numbered by the driver and never reused in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);

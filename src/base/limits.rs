@@ -96,8 +96,10 @@ pub const STORE_OPEN_ATTEMPTS: usize = 3;
 pub const STORE_ANSWER_TIMEOUT_MS: u64 = 30_000;
 /// Records of one batch given to the store. More: the next batch.
 pub const PERSIST_BATCH_RECORDS: usize = 512;
-/// After a failed commit, the store is tried again after this long.
+/// After a failed commit, the store is tried again after this long, twice as long each time.
 pub const PERSIST_RETRY_MS: u64 = 1_000;
+/// See [`PERSIST_RETRY_MS`].
+pub const PERSIST_RETRY_MAX_MS: u64 = 30_000;
 /// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
 /// Larger: opened at once, and damage is only found where it is met.
 pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
@@ -173,6 +175,29 @@ pub const MAX_UNDO_BYTES: usize = 4 << 20;
 /// cleared should come back. More: the step is forgotten whole.
 pub const MAX_UNDO_STEP_BYTES: usize = 32 << 20;
 
+// ---- snapshots ----
+
+/// Largest snapshot, bytes: what a client takes in one piece. A room that would need a larger one keeps its log.
+pub const MAX_SNAPSHOT_BYTES: usize = 64 << 20;
+/// Bytes of its tables: every writer of a full room with some hundred runs each.
+pub const MAX_SNAPSHOT_TABLE_BYTES: usize = 16 << 20;
+/// Structs, values and delete ranges of a snapshot's document: a few bytes can stand for any number of them, and each
+/// takes some hundred bytes of memory. More: not read (`bad_snapshot`).
+pub const MAX_SNAPSHOT_ELEMENTS: usize = 1 << 20;
+/// Operations without effect, not issued again, that a snapshot remembers. More: the last ones by name are forgotten.
+pub const MAX_FOLDED_VOIDS: usize = 4_096;
+/// Operations that are folded together at least: a snapshot costs as much as reading the room.
+pub const FOLD_OPS: usize = 512;
+/// The same in bytes, and in proportion to the snapshot before it (half of it), so that folding costs no more than
+/// what came since.
+pub const FOLD_BYTES: usize = 1 << 20;
+/// The newest operations are not folded, so that whoever was away for a moment gets operations, and keeps its undo.
+pub const FOLD_KEEP_OPS: usize = 128;
+/// A room that leaves memory is folded if it has so many operations: the next to come loads it in one piece.
+pub const FOLD_IDLE_OPS: usize = 64;
+/// A snapshot travels in pieces of this many bytes.
+pub const SNAPSHOT_PIECE_BYTES: usize = 64 << 10;
+
 // ---- sessions ----
 
 /// Bytes handed to a link and not yet written. Full: the link's cursor waits; nothing is queued, the log has it.
@@ -181,6 +206,10 @@ pub const LINK_WINDOW_BYTES: usize = 256 << 10;
 pub const OPS_FRAME_BYTES: usize = 64 << 10;
 /// Entries of one vector frame; longer vectors take several.
 pub const VECTOR_FRAME_ENTRIES: usize = 4_096;
+/// Vectors of more writers than this are first compared by digests of their buckets.
+pub const RANGE_WRITERS: usize = 64;
+/// A live link that is this many operations behind no longer keeps them from being folded: it gets a snapshot.
+pub const FOLD_LAG_OPS: usize = 4_096;
 /// Writers introduced on one direction of a link: as many as a room may have.
 pub const MAX_INTRODUCED: usize = MAX_WRITERS;
 /// Extensions in a hello, bytes.

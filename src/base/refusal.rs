@@ -78,4 +78,10 @@ refusals! {
     PresenceFlood = "presence_flood",
     /// A records patch that is malformed or not canonical.
     BadRecords = "bad_records",
+    /// A snapshot by somebody whose word about it does not count here.
+    UntrustedSnapshot = "untrusted_snapshot",
+    /// A snapshot that is malformed, over a limit, or contradicts itself or what is known.
+    BadSnapshot = "bad_snapshot",
+    /// A snapshot that covers less than what was folded here already.
+    StaleSnapshot = "stale_snapshot",
 }

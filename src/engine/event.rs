@@ -112,6 +112,21 @@ pub enum Event {
     },
     /// Records could not be stored; they are tried again.
     StorageFailed,
+    /// How many own operations are not in this device's store, up to which position they are, and whether the store
+    /// takes nothing at the moment. Only of nodes that have a store.
+    Saved {
+        /// How many are not.
+        unsaved: u64,
+        /// Up to this one they are.
+        up_to: Seq,
+        /// Nothing new is stored.
+        failing: bool,
+    },
+    /// A snapshot was not taken, or could not be made; the room goes on with what it has.
+    SnapshotRefused {
+        /// Why.
+        reason: Refusal,
+    },
     /// Events were lost because nobody fetched them: read the state anew.
     Lagged,
 }
@@ -122,7 +137,7 @@ impl Event {
     pub fn is_own_doing(&self) -> bool {
         match self {
             Self::Change { origin, .. } => *origin == Origin::Local,
-            Self::Pending(_) | Self::History { .. } | Self::Acked { .. } | Self::Refused { .. } | Self::Synced(_) => {
+            Self::Pending(_) | Self::Saved { .. } | Self::History { .. } | Self::Acked { .. } | Self::Refused { .. } | Self::Synced(_) => {
                 true
             }
             _ => false,
@@ -141,6 +156,10 @@ pub struct Stats {
     pub waiting: u64,
     /// Operations accepted from peers.
     pub ops_accepted: u64,
+    /// How often the oldest operations were folded here.
+    pub folds: u64,
+    /// Snapshots taken from others.
+    pub snapshots_taken: u64,
     /// Own operations issued again after a backend voided them.
     pub reissues: u64,
     /// Operations made here.

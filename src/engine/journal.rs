@@ -1,21 +1,31 @@
-//! What goes to the store, in which order, and what came back (SPEC §7). Indices have no holes: after a failure
-//! everything from the failed record on is submitted again, and nothing behind it counts as persisted before.
+//! What goes to the store, in which order, and what came back (SPEC §7). Each writer's operations are a list of their
+//! own, entry `seq - 1`, and list 0 is the room's: a snapshot, if there is one, then proofs. So several pages can store
+//! one room: whoever stores an operation stores the same bytes at the same place.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     base::{
         LinkId, OpId, Seq, Timestamp, WriterId,
-        limits::{PERSIST_BATCH_RECORDS, PERSIST_RETRY_MS},
+        limits::{PERSIST_BATCH_RECORDS, PERSIST_RETRY_MAX_MS, PERSIST_RETRY_MS},
     },
     sync::Replica,
+    wire::OpSource,
 };
 
-/// One change of the room's stored records.
+/// The list that is the room's own.
+pub const ROOM_LIST: u64 = 0;
+
+/// One change of the room's stored lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// Puts a record at an index, the next one or one that failed before.
+    /// Puts a record at an index: the next one, or one that is there already.
     Append {
+        /// The list.
+        list: u64,
         /// From 0.
         index: u64,
         /// Opaque.
@@ -23,37 +33,62 @@ pub enum Record {
     },
     /// Drops every record from an index on.
     Truncate {
+        /// The list.
+        list: u64,
         /// The index.
         from: u64,
     },
+    /// Drops every record before an index; the list continues there.
+    Trim {
+        /// The list.
+        list: u64,
+        /// The index.
+        before: u64,
+    },
+}
+
+/// Records to store, all or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Its number.
+    pub number: u64,
+    /// In order.
+    pub records: Vec<Record>,
+    /// It has something that is nowhere else: it must survive a loss of power too.
+    pub strict: bool,
 }
 
 /// An operation that was stored, and the link it came by.
 pub(crate) type Stored = (OpId, Option<LinkId>);
 
-/// What is to be stored: an operation, or a proof by its number.
-#[derive(Clone, Copy, Debug)]
+/// What is to be stored.
+#[derive(Clone, Debug)]
 enum Queued {
     Op(Stored),
+    /// A proof, by its number.
     Proof(usize),
+    /// A writer's list has another branch from here on.
+    Branch(WriterId, Seq),
+    /// A snapshot in place of what it covers.
+    Snapshot(Arc<[u8]>, Arc<[OpId]>),
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     enabled: bool,
-    /// Records before this index are durable or submitted; the queue continues from it.
-    next_index: u64,
     queue: VecDeque<Queued>,
-    rewrite: bool,
-    /// The batch that rewrites the room. Nothing follows it before it has answered.
-    rewriting: Option<u64>,
     /// Proofs that are queued or stored.
     proofs: usize,
-    in_flight: BTreeMap<u64, (u64, Vec<Queued>)>,
+    /// Whether list 0 begins with a snapshot.
+    has_snapshot: bool,
+    in_flight: BTreeMap<u64, Vec<Queued>>,
     next_batch: u64,
     retry_at: Option<Timestamp>,
+    failures: u32,
     /// Durable positions by writer.
     persisted: BTreeMap<WriterId, Seq>,
+    /// What is stored is damaged: nothing is added to it until everything is here again.
+    broken: bool,
 }
 
 impl Journal {
@@ -66,8 +101,18 @@ impl Journal {
         &self.persisted
     }
 
+    /// The durable position of one writer.
+    pub(crate) fn mark(&self, writer: WriterId) -> Seq {
+        self.persisted.get(&writer).copied().unwrap_or(0)
+    }
+
     pub(crate) fn is_saved(&self) -> bool {
-        self.queue.is_empty() && self.in_flight.is_empty() && !self.rewrite
+        self.queue.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// Whether the store did not take something, and has not recovered.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failures > 0 || self.broken
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
@@ -80,13 +125,21 @@ impl Journal {
         }
     }
 
-    /// One record was read back at start.
+    /// What was read back is stored.
     pub(crate) fn restored(&mut self, replica: &Replica) {
-        self.next_index += 1;
         self.proofs = replica.proofs();
-        if let Some(id) = replica.last_delivered() {
-            self.persisted.insert(id.writer, id.seq);
-        }
+        self.has_snapshot = replica.snapshot().is_some();
+        self.persisted = replica.log().vector().into_iter().map(|(writer, seq, _)| (writer, seq)).collect();
+    }
+
+    /// What was read back is damaged: [`Journal::forgotten`] stores everything once it is whole.
+    pub(crate) fn damaged(&mut self) {
+        self.broken = self.enabled;
+        self.persisted.clear();
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
     }
 
     pub(crate) fn delivered(&mut self, id: OpId, from: Option<LinkId>) {
@@ -103,80 +156,146 @@ impl Journal {
         self.proofs = proofs;
     }
 
-    /// The log was rewritten: so must the store be. What is in flight no longer counts.
-    pub(crate) fn rebuilt(&mut self, replica: &Replica) {
+    /// A writer's chain was replaced from `from` on; what stands there now is delivered anew. Nothing of it counts as
+    /// stored until then.
+    pub(crate) fn rebuilt(&mut self, writer: WriterId, from: Seq, replica: &Replica) {
+        if !self.enabled {
+            return;
+        }
+        self.proven(replica.proofs());
+        let mark = self.persisted.entry(writer).or_default();
+        *mark = (*mark).min(from - 1);
+        let fell = |item: &Queued| matches!(item, Queued::Op((id, _)) if id.writer == writer && id.seq >= from);
+        self.queue.retain(|item| !fell(item));
+        for queued in self.in_flight.values_mut() {
+            queued.retain(|item| !fell(item));
+        }
+        self.queue.push_back(Queued::Branch(writer, from));
+        let ops = replica.delivery_order().filter(|id| id.writer == writer && id.seq >= from);
+        self.queue.extend(ops.map(|id| Queued::Op((id, None))));
+    }
+
+    /// A snapshot was made, or taken over, up to `heads`.
+    pub(crate) fn folded(&mut self, bytes: Arc<[u8]>, heads: Vec<OpId>) {
         if self.enabled {
-            self.in_flight.clear();
-            self.persisted.clear();
-            let ops = replica.delivery_order().map(|id| Queued::Op((id, None)));
-            self.proofs = replica.proofs();
-            self.queue = (0..self.proofs).map(Queued::Proof).chain(ops).collect();
-            self.rewrite = true;
-            self.rewriting = None;
+            self.queue.push_back(Queued::Snapshot(bytes, heads.into()));
         }
     }
 
-    /// The next batch to submit. A rewrite is one batch, however large: half of one would be a damaged room.
-    pub(crate) fn poll(&mut self, replica: &Replica) -> Option<(u64, Vec<Record>)> {
-        let blocked = self.retry_at.is_some() || self.rewriting.is_some();
-        if blocked || (self.queue.is_empty() && !self.rewrite) {
+    /// The store has lost what it had, or what it had was damaged: everything goes again.
+    pub(crate) fn forgotten(&mut self, replica: &Replica) {
+        if !self.enabled {
+            return;
+        }
+        self.broken = false;
+        self.in_flight.clear();
+        self.persisted.clear();
+        self.queue.clear();
+        self.has_snapshot = false;
+        if let Some(bytes) = replica.snapshot() {
+            self.folded(bytes, replica.log().snapshot_heads());
+        } else {
+            self.queue.extend((0..replica.proofs()).map(Queued::Proof));
+        }
+        self.proofs = replica.proofs();
+        self.queue.extend(replica.delivery_order().map(|id| Queued::Op((id, None))));
+    }
+
+    /// The next batch to submit.
+    pub(crate) fn poll(&mut self, replica: &Replica) -> Option<Batch> {
+        if self.retry_at.is_some() || self.broken || self.queue.is_empty() {
             return None;
         }
-        let batch = self.next_batch;
+        let number = self.next_batch;
         self.next_batch += 1;
-        let mut records = Vec::new();
-        let mut count = self.queue.len().min(PERSIST_BATCH_RECORDS);
-        if std::mem::take(&mut self.rewrite) {
-            records.push(Record::Truncate { from: 0 });
-            self.next_index = 0;
-            self.rewriting = Some(batch);
-            count = self.queue.len();
+        let (mut records, mut taken, mut strict) = (Vec::new(), Vec::new(), false);
+        while records.len() < PERSIST_BATCH_RECORDS
+            && let Some(item) = self.queue.pop_front()
+        {
+            strict |= matches!(&item, Queued::Op((_, None)));
+            if self.put(&item, replica, &mut records) {
+                taken.push(item);
+            }
         }
-        let start = self.next_index;
-        let queued: Vec<Queued> = self.queue.drain(..count).collect();
-        for item in &queued {
-            let bytes = match item {
-                Queued::Op((id, _)) => replica.record(*id),
-                Queued::Proof(number) => replica.proof_record(*number),
-            };
-            records.push(Record::Append { index: self.next_index, bytes });
-            self.next_index += 1;
+        self.in_flight.insert(number, taken);
+        Some(Batch { number, records, strict })
+    }
+
+    /// Whether there is anything to store: an operation may have fallen with a losing branch, or been folded, since it
+    /// was queued.
+    fn put(&mut self, item: &Queued, replica: &Replica, records: &mut Vec<Record>) -> bool {
+        match item {
+            Queued::Op((id, _)) => {
+                let bytes = replica.record(*id);
+                if bytes.is_empty() {
+                    return false;
+                }
+                records.push(Record::Append { list: id.writer.0, index: id.seq - 1, bytes });
+            }
+            Queued::Proof(number) => {
+                let index = *number as u64 + u64::from(self.has_snapshot);
+                records.push(Record::Append { list: ROOM_LIST, index, bytes: replica.proof_record(*number) });
+            }
+            Queued::Branch(writer, from) => {
+                records.push(Record::Truncate { list: writer.0, from: from - 1 });
+                // A list that loses everything forgets where it began.
+                let before = replica.log().folded(*writer);
+                if before > 0 {
+                    records.push(Record::Trim { list: writer.0, before });
+                }
+            }
+            Queued::Snapshot(bytes, heads) => {
+                self.has_snapshot = true;
+                records.push(Record::Truncate { list: ROOM_LIST, from: 0 });
+                records.push(Record::Append { list: ROOM_LIST, index: 0, bytes: Replica::snapshot_record(bytes) });
+                let proofs = (0..replica.proofs()).map(|number| (number as u64 + 1, replica.proof_record(number)));
+                records.extend(proofs.map(|(index, bytes)| Record::Append { list: ROOM_LIST, index, bytes }));
+                records.extend(heads.iter().map(|head| Record::Trim { list: head.writer.0, before: head.seq }));
+            }
         }
-        self.in_flight.insert(batch, (start, queued));
-        Some((batch, records))
+        true
     }
 
     /// A batch is durable. Answers its operations, unless an earlier batch failed.
     pub(crate) fn persisted(&mut self, batch: u64) -> Vec<Stored> {
-        if self.rewriting == Some(batch) {
-            self.rewriting = None;
-        }
-        let Some((_, queued)) = self.in_flight.remove(&batch) else { return Vec::new() };
-        let ops = queued.into_iter().filter_map(|item| match item {
-            Queued::Op(stored) => Some(stored),
-            Queued::Proof(_) => None,
-        });
-        let stored: Vec<Stored> = ops.collect();
-        for (id, _) in &stored {
-            self.persisted.insert(id.writer, id.seq);
+        let Some(queued) = self.in_flight.remove(&batch) else { return Vec::new() };
+        self.failures = 0;
+        let mut stored = Vec::new();
+        for item in queued {
+            let raised: Vec<OpId> = match &item {
+                Queued::Op(op) => {
+                    stored.push(*op);
+                    vec![op.0]
+                }
+                Queued::Snapshot(_, heads) => heads.to_vec(),
+                Queued::Proof(_) | Queued::Branch(..) => Vec::new(),
+            };
+            for id in raised {
+                let mark = self.persisted.entry(id.writer).or_default();
+                *mark = (*mark).max(id.seq);
+            }
         }
         stored
     }
 
-    /// A batch was not stored: it and everything after it goes again, after a pause.
+    /// A batch was not stored: it and everything after it goes again, after a pause that grows.
     pub(crate) fn failed(&mut self, now: Timestamp, batch: u64) {
         let later = self.in_flight.split_off(&batch);
-        let Some((start, _)) = later.get(&batch) else {
+        if !later.contains_key(&batch) {
             self.in_flight.extend(later);
             return;
-        };
-        self.rewrite |= *start == 0;
-        self.rewriting = None;
-        self.next_index = *start;
-        let again: Vec<Queued> = later.into_values().flat_map(|(_, queued)| queued).collect();
+        }
+        let again: Vec<Queued> = later.into_values().flatten().collect();
         for item in again.into_iter().rev() {
             self.queue.push_front(item);
         }
-        self.retry_at = Some(now.plus(PERSIST_RETRY_MS));
+        let pause = PERSIST_RETRY_MS.saturating_mul(1 << self.failures.min(6)).min(PERSIST_RETRY_MAX_MS);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now.plus(pause));
+    }
+
+    /// Whether a batch still waits for its answer: if not, one before it has failed.
+    pub(crate) fn is_in_flight(&self, batch: u64) -> bool {
+        self.in_flight.contains_key(&batch)
     }
 }

@@ -12,6 +12,8 @@ mod event;
 mod journal;
 mod presence;
 mod receive;
+mod safety;
+mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,7 +22,7 @@ use crate::{
         LinkId, NodeId, OpId, Refusal, RoomId, Seq, Signer, Timestamp, WallTime, WriterId, limits::MAX_EVENTS, note,
     },
     gossip::{self, Gossip, Neighbour},
-    sync::{Delivery, Policy, Replica},
+    sync::{Delivery, FoldJob, FoldResult, Policy, Replica},
     wire::{Hello, OpSource},
 };
 
@@ -28,7 +30,10 @@ use clock::WallClock;
 pub use envelope::{Envelope, envelopes};
 pub use event::{Durability, Event, Origin, Stats};
 use journal::Journal;
-pub use journal::Record;
+use snapshot::Folding;
+pub use journal::{Batch, ROOM_LIST, Record};
+pub use safety::SyncStatus;
+pub use snapshot::{Restored, StoredList};
 
 /// What a room's engine is.
 #[derive(Clone, Debug)]
@@ -48,7 +53,7 @@ pub struct EngineConfig {
 }
 
 /// What happened outside.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Input {
     /// A stream to a neighbour opened. `pinned`: it is the backend that this node dialed by its address.
     LinkUp {
@@ -91,7 +96,11 @@ pub enum Input {
     PersistFailed {
         /// Its number.
         batch: u64,
+        /// The store lacks what was stored before: it has lost it.
+        hole: bool,
     },
+    /// What [`Output::Fold`] asked for is done.
+    Folded(Result<FoldResult, Refusal>),
     /// What the wall clock says now.
     Wall(WallTime),
     /// [`Engine::poll_timeout`] has passed.
@@ -99,7 +108,7 @@ pub enum Input {
 }
 
 /// What the driver must do.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Output {
     /// Write a frame, and report it with [`Input::Drained`].
     Send {
@@ -109,12 +118,9 @@ pub enum Output {
         frame: Vec<u8>,
     },
     /// Store records, all or none, and report.
-    Persist {
-        /// Number of the batch.
-        batch: u64,
-        /// What to store.
-        records: Vec<Record>,
-    },
+    Persist(Batch),
+    /// Run this where it may take its time, and report with [`Input::Folded`].
+    Fold(Box<FoldJob>),
     /// Tell the application.
     Event(Event),
     /// Close a link once what was sent before is written.
@@ -156,13 +162,21 @@ pub struct Engine {
     unsafe_issues: BTreeMap<Seq, Seq>,
     /// Highest own positions that the backend, and any peer that persists, said to have stored.
     marks: AckMarks,
-    /// Own position that the pinned backend's vector has shown so far.
-    own_in_vector: Seq,
+    /// The same of this author's writers of earlier days: up to where the backend has stored them.
+    earlier: BTreeMap<WriterId, Seq>,
+    /// Positions of own writers that the pinned backend's vector has shown so far.
+    shown: BTreeMap<WriterId, Seq>,
+    /// Everything before this place of the delivery order is stored at the backend.
+    agreed: usize,
+    folding: Folding,
+    /// This node keeps the store small.
+    keeper: bool,
     /// The backend of the present or last pinned link.
     backend: Option<NodeId>,
     members: BTreeMap<NodeId, crate::base::AuthorId>,
     told_synced: bool,
     told_pending: u64,
+    told_saved: (u64, bool),
     told_history: (bool, bool),
     stats: Stats,
 }
@@ -185,7 +199,12 @@ impl Engine {
             voided: BTreeSet::new(),
             unsafe_issues: BTreeMap::new(),
             marks: AckMarks::default(),
-            own_in_vector: 0,
+            earlier: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            agreed: 0,
+            folding: Folding::default(),
+            keeper: config.backend,
+            told_saved: (0, false),
             backend: None,
             members: BTreeMap::new(),
             told_synced: false,
@@ -196,17 +215,6 @@ impl Engine {
         }
     }
 
-    /// Takes back a stored record, in the order of their indices, before any other input.
-    ///
-    /// # Errors
-    /// The refusal of a record that is damaged, of another room, or does not follow. Those before it stay.
-    pub fn restore(&mut self, record: &[u8]) -> Result<(), Refusal> {
-        self.replica.restore(record)?;
-        self.journal.restored(&self.replica);
-        while self.replica.next_change().is_some() {}
-        Ok(())
-    }
-
     /// Feeds one event.
     ///
     /// # Errors
@@ -214,12 +222,10 @@ impl Engine {
     pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), Refusal> {
         let result = match input {
             Input::LinkUp { link, node, pinned, kin, opener } => {
-                if pinned && self.backend.as_ref() != Some(&node) {
-                    // Another backend: what the last one stored says nothing about this one.
-                    self.marks.backend = 0;
-                    self.backend = Some(node.clone());
+                if pinned {
+                    self.meet_backend(&node);
                 }
-                let hello = self.hello(now);
+                let hello = self.hello(now, pinned || kin, opener && !kin);
                 self.gossip.link_up(now, link, Neighbour { node, pinned, kin, opener }, hello);
                 Ok(())
             }
@@ -238,9 +244,17 @@ impl Engine {
                 self.on_persisted(now, batch);
                 Ok(())
             }
-            Input::PersistFailed { batch } => {
-                self.journal.failed(now, batch);
+            Input::PersistFailed { batch, hole } => {
+                if hole && self.journal.is_in_flight(batch) {
+                    self.journal.forgotten(&self.replica);
+                } else {
+                    self.journal.failed(now, batch);
+                }
                 self.push_event(Event::StorageFailed);
+                Ok(())
+            }
+            Input::Folded(result) => {
+                self.on_folded(result);
                 Ok(())
             }
             Input::Wall(wall) => {
@@ -248,7 +262,8 @@ impl Engine {
                 Ok(())
             }
             Input::Timeout => {
-                self.gossip.on_timeout(now, self.replica.log());
+                let durable = self.is_durable();
+                self.gossip.on_timeout(now, self.replica.log(), durable);
                 Ok(())
             }
         };
@@ -258,9 +273,12 @@ impl Engine {
 
     /// The next thing for the driver to do; `None` when it is time to wait.
     pub fn poll_output(&mut self) -> Option<Output> {
-        if let Some((batch, records)) = self.journal.poll(&self.replica) {
-            note!(room = ?self.config.room, batch, records = records.len(), "given to the store");
-            return Some(Output::Persist { batch, records });
+        if let Some(batch) = self.journal.poll(&self.replica) {
+            note!(room = ?self.config.room, batch = batch.number, records = batch.records.len(), "given to the store");
+            return Some(Output::Persist(batch));
+        }
+        if let Some(job) = self.folding.job.take() {
+            return Some(Output::Fold(job));
         }
         match self.gossip.poll_output() {
             Some(gossip::Output::Send { link, frame }) => {
@@ -291,13 +309,6 @@ impl Engine {
     #[must_use]
     pub fn replica(&self) -> &Replica {
         &self.replica
-    }
-
-    /// Own operations that the backend has not acknowledged as durable, those still waiting to be sent included.
-    #[must_use]
-    pub fn pending(&self) -> u64 {
-        let head = self.replica.next_seq() - 1;
-        head.saturating_sub(self.safe_up_to(self.marks.backend)) + u64::from(self.replica.has_pending())
     }
 
     /// Whether the pinned backend has sent everything it had.
@@ -338,20 +349,30 @@ impl Engine {
 
     // ---- inside ----
 
-    fn hello(&self, now: Timestamp) -> Hello {
+    /// `trusts`: snapshots from there are taken. `names`: the peer does not know yet which room this is about.
+    fn hello(&self, now: Timestamp, trusts: bool, names: bool) -> Hello {
         let (room, signer) = (self.config.room, self.replica.signer());
+        let author = signer.author();
+        let is_own_node = self.config.node.author() == Some(author);
+        let binding = || signer.sign(&Hello::binding(room, &self.config.node));
         Hello {
             version: Hello::VERSION,
-            room,
-            author: signer.author(),
-            binding: signer.sign(&Hello::binding(room, &self.config.node)),
+            room: names.then_some(room),
+            author: (!is_own_node).then(|| (author, binding())),
             persists: self.config.persists,
+            trusts,
+            durable: self.is_durable(),
             token: self.config.token.clone(),
-            wall: self.wall.local(now),
+            wall: self.config.backend.then(|| self.wall.local(now)),
             operations: self.replica.log().len() as u64,
-            digest: self.replica.log().digest(),
+            digest: self.replica.log().digest().short(),
             extensions: Vec::new(),
         }
+    }
+
+    /// Whether everything that is here is stored.
+    fn is_durable(&self) -> bool {
+        self.config.persists && self.journal.is_saved() && !self.journal.is_failing()
     }
 
     /// What follows from any change: commits, pushes, events.
@@ -376,6 +397,7 @@ impl Engine {
         self.tell_presence();
         self.journal.tick(now);
         self.gossip.flush(now, self.replica.log());
+        self.fold_if_due();
         self.tell_state();
     }
 
@@ -404,13 +426,6 @@ impl Engine {
         }
     }
 
-    /// Up to where own operations are safe, given that everything up to `mark` is stored: a stored void is not safe
-    /// until its reissue is stored too.
-    fn safe_up_to(&self, mark: Seq) -> Seq {
-        let open = self.unsafe_issues.iter().find(|(_, latest)| **latest > mark || self.to_reissue.contains(latest));
-        open.map_or(mark, |(first, _)| mark.min(first - 1))
-    }
-
     fn on_persisted(&mut self, now: Timestamp, batch: u64) {
         for (id, from) in self.journal.persisted(batch) {
             note!(room = ?self.config.room, op = %id, batch, "persisted");
@@ -418,24 +433,6 @@ impl Engine {
                 self.tell_void(now, id);
             }
             self.gossip.note_persisted(id, self.replica.log().author(id.writer), from);
-        }
-    }
-
-    fn tell_state(&mut self) {
-        let synced = self.is_synced();
-        if synced != self.told_synced {
-            self.told_synced = synced;
-            self.push_event(Event::Synced(synced));
-        }
-        let pending = self.pending();
-        if pending != self.told_pending {
-            self.told_pending = pending;
-            self.push_event(Event::Pending(pending));
-        }
-        let history = (self.can_undo(), self.can_redo());
-        if history != self.told_history {
-            self.told_history = history;
-            self.push_event(Event::History { can_undo: history.0, can_redo: history.1 });
         }
     }
 

@@ -1,6 +1,6 @@
 //! The way of a frame through the engine: decode, judge, answer.
 
-use super::{Durability, Engine, Event};
+use super::{Engine, Event};
 use crate::{
     base::{
         LinkId, OpId, Refusal, Seq, Timestamp,
@@ -9,7 +9,7 @@ use crate::{
     },
     gossip::PeerHello,
     sync::{Delivery, Outcome},
-    wire::{Ack, CompactOp, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
+    wire::{CompactOp, ExpandError, Frame, Hello, Item, Member, Op, OpSource, Refused, WireError},
 };
 
 impl Engine {
@@ -50,15 +50,17 @@ impl Engine {
     fn on_control(&mut self, now: Timestamp, link: LinkId, frame: Frame) {
         let log = self.replica.log();
         match frame {
-            Frame::Vector { entries, last } => {
-                let own = entries.iter().find(|entry| entry.writer == self.replica.writer()).map(|entry| entry.seq);
-                self.gossip.on_vector(now, link, entries, last, log);
-                self.compare_own(link, own, last);
+            Frame::Vector { entries, last, mask } => {
+                self.compare_own(link, &entries, last, mask);
+                self.gossip.on_vector(now, link, entries, last, mask, self.replica.log());
             }
-            Frame::Digest(digest) => {
+            Frame::Ranges(ranges) => self.gossip.on_ranges(now, link, &ranges, log),
+            Frame::Digest { digest, durable } => {
                 self.tell_voids(now, link);
+                self.note_digest(link, digest, durable);
                 self.gossip.on_digest(now, link, digest, self.replica.log(), self.journal.marks());
             }
+            Frame::Snapshot { total, offset, bytes } => self.on_snapshot(now, link, total, offset, &bytes),
             Frame::Want(want) => self.gossip.on_want(link, want, log),
             Frame::Done => self.gossip.on_done(link),
             Frame::Ack { persisted, marks } => self.on_ack(link, persisted, &marks),
@@ -71,33 +73,31 @@ impl Engine {
         }
     }
 
-    /// A backend whose vector ends before the mark has lost what it said to have stored: it is not safe there.
-    fn compare_own(&mut self, link: LinkId, own: Option<Seq>, last: bool) {
-        if !self.gossip.is_pinned(link) {
-            return;
-        }
-        self.own_in_vector = self.own_in_vector.max(own.unwrap_or(0));
-        if last {
-            self.marks.backend = self.marks.backend.min(std::mem::take(&mut self.own_in_vector));
-        }
-    }
-
     fn on_hello(&mut self, now: Timestamp, link: LinkId, hello: &Hello) -> Result<(), Refusal> {
         let Some((node, _)) = self.gossip.peer(link) else { return Ok(()) };
         if hello.version != Hello::VERSION {
             return self.drop_link(link, Refusal::BadHello);
         }
-        if hello.room != self.config.room {
-            return self.drop_link(link, Refusal::WrongRoom);
+        let room = self.config.room;
+        match hello.room {
+            Some(named) if named != room => return self.drop_link(link, Refusal::WrongRoom),
+            // Whoever opens a stream says for which room.
+            None if !self.gossip.is_opener(link) => return self.drop_link(link, Refusal::BadHello),
+            _ => {}
         }
-        let binding = Hello::binding(hello.room, node);
-        if !self.replica.signer().verify(hello.author, &binding, &hello.binding) {
-            return self.drop_link(link, Refusal::WrongAuthor);
+        let author = match &hello.author {
+            Some((author, binding)) => {
+                let verified = self.replica.signer().verify(*author, &Hello::binding(room, node), binding);
+                verified.then_some(*author)
+            }
+            None => node.author(),
+        };
+        let Some(author) = author else { return self.drop_link(link, Refusal::WrongAuthor) };
+        if let Some(wall) = hello.wall.filter(|_| self.gossip.is_pinned(link)) {
+            self.wall.follow(now, wall);
         }
-        if self.gossip.is_pinned(link) {
-            self.wall.follow(now, hello.wall);
-        }
-        let peer = PeerHello { author: hello.author, persists: hello.persists };
+        self.note_digest(link, hello.digest, hello.durable);
+        let peer = PeerHello { author, persists: hello.persists, trusts: hello.trusts };
         self.gossip.on_hello(now, link, peer, hello.digest, self.replica.log(), self.journal.marks());
         self.tell_voids(now, link);
         Ok(())
@@ -144,6 +144,16 @@ impl Engine {
         match self.gossip.expand(link, compact, log, |id| self.replica.context(id)) {
             Ok(op) => self.on_op(now, link, op, false),
             Err(ExpandError::Wire(_)) => self.drop_link(link, Refusal::Undecodable),
+            // Folded here: it is known, or it leans on something whose hash is not known any more.
+            Err(ExpandError::Missing(id)) if id.seq <= self.replica.log().folded(id.writer) => {
+                let known = writer == Some(id.writer);
+                self.count(link, if known { Refusal::Replayed } else { Refusal::OutOfOrder });
+                if let Some(writer) = writer.filter(|_| !known) {
+                    let seq = self.replica.log().head(writer) + 1;
+                    self.gossip.ask(now, link, OpId { writer, seq }, true);
+                }
+                Ok(())
+            }
             // One writer's gap is filled precisely.
             Err(ExpandError::Missing(id)) if writer == Some(id.writer) => {
                 self.count(link, Refusal::OutOfOrder);
@@ -262,8 +272,10 @@ impl Engine {
         self.push_event(Event::Equivocation { author, writer: id.writer });
         if rebuilt {
             // The whole order is stored again, with what was made on the way.
-            self.stats.ops_made += self.replica.take_made().len() as u64;
-            self.journal.rebuilt(&self.replica);
+            let made = self.replica.take_made();
+            self.journal.rebuilt(id.writer, id.seq, &self.replica);
+            self.note_own(&made);
+            self.agreed = 0;
             self.hold_voids_again();
             self.reissue_what_fell_with_the_branch();
             self.gossip.on_rebuilt(id.writer, self.replica.log());
@@ -298,34 +310,6 @@ impl Engine {
             self.to_reissue.insert(seq);
             if !self.unsafe_issues.values().any(|latest| *latest == seq) {
                 self.unsafe_issues.insert(seq, seq);
-            }
-        }
-    }
-
-    fn on_ack(&mut self, link: LinkId, persisted: bool, marks: &[Ack]) {
-        let own = self.replica.writer();
-        let ids = self.gossip.on_ack(link, marks, self.replica.log());
-        let Some(seq) = ids.iter().filter(|id| id.writer == own).map(|id| id.seq).max() else { return };
-        let persists = self.gossip.peer(link).and_then(|(_, hello)| hello).is_some_and(|hello| hello.persists);
-        let seq = seq.min(self.replica.next_seq() - 1);
-        note!(op = %self.own_id(seq), link = link.0, persisted, "acknowledged by the peer");
-        if !persisted || !persists {
-            return;
-        }
-        let Some(by) = self.gossip.peer(link).map(|(node, _)| node.clone()) else { return };
-        if self.gossip.is_pinned(link) {
-            self.marks.backend = self.marks.backend.max(seq);
-            let safe = self.safe_up_to(self.marks.backend);
-            if safe > self.marks.told_backend {
-                self.marks.told_backend = safe;
-                self.push_event(Event::Acked { seq: safe, durability: Durability::Backend, by });
-            }
-        } else {
-            self.marks.peer = self.marks.peer.max(seq);
-            let safe = self.safe_up_to(self.marks.peer);
-            if safe > self.marks.told_peer {
-                self.marks.told_peer = safe;
-                self.push_event(Event::Acked { seq: safe, durability: Durability::Peer, by });
             }
         }
     }

@@ -7,15 +7,18 @@
 mod members;
 mod presence;
 mod session;
+mod snapshots;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     base::{
         AuthorId, Hash, LinkId, NodeId, OpId, Refusal, Seq, Timestamp, WriterId,
-        limits::{ACK_DELAY_MS, LINK_QUEUE_BYTES, MAX_LINKS},
+        limits::{ACK_DELAY_MS, FOLD_LAG_OPS, LINK_QUEUE_BYTES, MAX_LINKS},
     },
-    wire::{Ack, CompactOp, ExpandError, Frame, Hello, Op, OpSource, VectorEntry, Want, WriterIndex},
+    wire::{
+        Ack, BUCKETS, CompactOp, Digest, ExpandError, Frame, Hello, Op, OpSource, VectorEntry, WHOLE, Want, WriterIndex,
+    },
 };
 
 use members::Members;
@@ -106,7 +109,9 @@ impl Gossip {
             self.out.push_back(Output::Drop { link, reason });
             return;
         }
-        self.links.insert(link, Session::new(now, link, neighbour));
+        let mut session = Session::new(now, link, neighbour);
+        session.said_durable = hello.durable.then_some(hello.digest);
+        self.links.insert(link, session);
         self.send(link, &Frame::Hello(hello));
     }
 
@@ -175,20 +180,23 @@ impl Gossip {
         now: Timestamp,
         link: LinkId,
         hello: PeerHello,
-        digest: Hash,
+        digest: Digest,
         log: &dyn OpSource,
         persisted: &BTreeMap<WriterId, Seq>,
     ) {
         let Some(session) = self.links.get_mut(&link) else { return };
         session.hello = Some(hello);
         session.note_traffic(now);
-        // After a reconnect an author must learn what became durable in the meantime.
-        session.owe_marks_of_author(log, persisted);
+        let equal = digest == log.digest().short();
+        // After a reconnect an author must learn what became durable in the meantime, unless the hello has said it all.
+        if !equal || session.said_durable != Some(digest) {
+            session.owe_marks_of_author(log, persisted);
+        }
         let mut frames = Vec::new();
-        if digest == log.digest() {
+        if equal {
             session.peer_is_equal(log);
         } else {
-            frames = session.vector_frames(now, log);
+            frames = session.compare_frames(now, log);
         }
         if self.backend {
             let node = session.node.clone();
@@ -208,17 +216,27 @@ impl Gossip {
         link: LinkId,
         entries: Vec<VectorEntry>,
         last: bool,
+        mask: u64,
         log: &dyn OpSource,
     ) {
         let Some(session) = self.links.get_mut(&link) else { return };
-        let Some(forks) = session.take_vector(entries, last, log) else {
+        if !session.takes_part(mask) {
+            // What it is a part of was lost.
+            if session.owes_vector(now) {
+                for frame in session.vector_frames(now, log, WHOLE) {
+                    self.send(link, &frame);
+                }
+            }
+            return;
+        }
+        let Some(forks) = session.take_vector(entries, last, mask, log) else {
             self.refuse(link, Refusal::RoomFull);
             return;
         };
         let mut frames: Vec<Frame> =
             forks.into_iter().filter_map(|writer| session.want(now, writer, 1, true)).collect();
         if last && session.owes_vector(now) {
-            frames.extend(session.vector_frames(now, log));
+            frames.extend(session.vector_frames(now, log, mask));
         }
         for frame in frames {
             self.send(link, &frame);
@@ -230,23 +248,64 @@ impl Gossip {
         &mut self,
         now: Timestamp,
         link: LinkId,
-        digest: Hash,
+        digest: Digest,
         log: &dyn OpSource,
         persisted: &BTreeMap<WriterId, Seq>,
     ) {
         let Some(session) = self.links.get_mut(&link) else { return };
         session.owe_marks_of_author(log, persisted);
-        if digest == log.digest() {
+        if digest == log.digest().short() {
             // Nothing can be missing, even if the peer's own word for it was lost.
             session.peer_done = true;
             return;
         }
-        if !session.owes_vector(now) {
+        if !session.may_compare(now) {
             return;
         }
-        for frame in session.vector_frames(now, log) {
+        for frame in session.compare_frames(now, log) {
             self.send(link, &frame);
         }
+    }
+
+    /// Digests of the peer's vector by bucket.
+    pub fn on_ranges(&mut self, now: Timestamp, link: LinkId, ranges: &[u64; BUCKETS], log: &dyn OpSource) {
+        let Some(session) = self.links.get_mut(&link) else { return };
+        for frame in session.take_ranges(now, ranges, log) {
+            self.send(link, &frame);
+        }
+    }
+
+    /// A piece of a snapshot, from a peer of whom this node takes such. The last one gives the whole.
+    pub fn on_snapshot(&mut self, now: Timestamp, link: LinkId, total: u64, offset: u64, piece: &[u8]) -> Option<Vec<u8>> {
+        let session = self.links.get_mut(&link).filter(|session| session.pinned || session.kin)?;
+        session.note_traffic(now);
+        session.snapshots.take_piece(total, offset, piece)
+    }
+
+    /// The log begins with another snapshot: every link is looked at anew.
+    pub fn on_folded(&mut self) {
+        for session in self.links.values_mut() {
+            session.rewind_all();
+        }
+    }
+
+    /// Whether the link's peer is another page of this browser.
+    #[must_use]
+    pub fn is_kin(&self, link: LinkId) -> bool {
+        self.links.get(&link).is_some_and(|session| session.kin)
+    }
+
+    /// Whether this side opened the link.
+    #[must_use]
+    pub fn is_opener(&self, link: LinkId) -> bool {
+        self.links.get(&link).is_some_and(|session| session.opener)
+    }
+
+    /// Up to which place of the delivery order every link that keeps up has been served.
+    #[must_use]
+    pub fn served(&self, log: &dyn OpSource) -> usize {
+        let near = |cursor: &usize| log.len().saturating_sub(*cursor) < FOLD_LAG_OPS;
+        self.links.values().filter_map(Session::served).filter(near).min().unwrap_or_else(|| log.len())
     }
 
     /// The peer has sent everything it had.
@@ -336,8 +395,8 @@ impl Gossip {
     /// More is missing than one writer's gap: vectors are compared again, at most once in a while.
     pub fn ask_everything(&mut self, now: Timestamp, link: LinkId, log: &dyn OpSource) {
         let Some(session) = self.links.get_mut(&link) else { return };
-        if session.owes_vector(now) {
-            for frame in session.vector_frames(now, log) {
+        if session.may_compare(now) {
+            for frame in session.compare_frames(now, log) {
                 self.send(link, &frame);
             }
         }
@@ -392,7 +451,8 @@ impl Gossip {
     }
 
     /// Does what is due: retries, digests, members, hellos that never came.
-    pub fn on_timeout(&mut self, now: Timestamp, log: &dyn OpSource) {
+    /// `durable`: everything delivered here is stored.
+    pub fn on_timeout(&mut self, now: Timestamp, log: &dyn OpSource, durable: bool) {
         let mut sends = Vec::new();
         let mut late = Vec::new();
         let mut repeats = Vec::new();
@@ -402,12 +462,19 @@ impl Gossip {
             }
             sends.extend(session.due_wants(now, log).into_iter().map(|frame| (*link, frame)));
             if session.digest_due(now) {
-                sends.push((*link, Frame::Digest(log.digest())));
+                sends.push((*link, Frame::Digest { digest: log.digest().short(), durable }));
                 repeats.push(*link);
             }
         }
         for frame in self.members.due(now) {
-            let greeted = self.links.iter().filter(|(_, session)| session.hello.is_some());
+            // Nobody is told that it has come itself.
+            let is_about = |session: &Session| match &frame {
+                Frame::Members { joined, left, .. } => {
+                    left.is_empty() && joined.iter().all(|member| member.node == session.node)
+                }
+                _ => false,
+            };
+            let greeted = self.links.iter().filter(|(_, session)| session.hello.is_some() && !is_about(session));
             sends.extend(greeted.map(|(link, _)| (*link, frame.clone())));
         }
         for (link, frame) in sends {

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::presence::{Hearing, Telling};
+use super::{
+    presence::{Hearing, Telling},
+    snapshots::Snapshots,
+};
 use crate::{
     base::{
-        AuthorId, Hash, LinkId, NodeId, OpId, Ordered, Seq, Timestamp, WriterId,
+        AuthorId, Hash, LinkId, NodeId, OpId, Ordered, Seq, Timestamp, WriterId, hash_parts,
         limits::{
             DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_PROOFS, MAX_WANTS,
-            OPS_FRAME_BYTES, VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
+            OPS_FRAME_BYTES, RANGE_WRITERS, VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
         },
         note,
     },
-    wire::{Ack, Frame, OpSource, VectorEntry, Want, WriterIndex},
+    wire::{Ack, BUCKETS, Dep, Digest, Frame, OpSource, VectorEntry, WHOLE, Want, WriterIndex, bucket},
 };
 
 /// What the peer's hello said.
@@ -22,6 +25,8 @@ pub struct PeerHello {
     pub author: AuthorId,
     /// Whether it makes operations durable.
     pub persists: bool,
+    /// Whether it takes snapshots from here.
+    pub trusts: bool,
 }
 
 /// Who is at the other end of a link.
@@ -62,6 +67,12 @@ pub(crate) struct Session {
     ready: bool,
     incoming_vector: Vec<VectorEntry>,
     vector_sent: Option<Timestamp>,
+    ranges_sent: Option<Timestamp>,
+    /// What the peer has in the buckets that were equal.
+    equal: Option<BTreeMap<WriterId, Seq>>,
+    /// The digest that this side's hello called durable.
+    pub(crate) said_durable: Option<Digest>,
+    pub(super) snapshots: Snapshots,
     /// Next place of the delivery order to look at.
     cursor: usize,
     /// Writers the peer wants in full form.
@@ -106,6 +117,10 @@ impl Session {
             ready: false,
             incoming_vector: Vec::new(),
             vector_sent: None,
+            ranges_sent: None,
+            equal: None,
+            said_durable: None,
+            snapshots: Snapshots::default(),
             cursor: 0,
             full: BTreeSet::new(),
             proofs_sent: BTreeSet::new(),
@@ -130,7 +145,9 @@ impl Session {
         self.peer_has = log.vector().into_iter().map(|(writer, seq, _)| (writer, seq)).into_map();
         self.ready = true;
         self.cursor = log.len();
-        self.done_owed = Some(self.cursor);
+        // It knows that as well as this side does.
+        self.done_owed = None;
+        self.peer_done = true;
     }
 
     /// Takes a piece of the peer's vector. With the last one, answers the writers whose chains differ; nothing at all
@@ -139,6 +156,7 @@ impl Session {
         &mut self,
         entries: Vec<VectorEntry>,
         last: bool,
+        mask: u64,
         log: &dyn OpSource,
     ) -> Option<Vec<WriterId>> {
         if self.incoming_vector.len() + entries.len() > MAX_INTRODUCED {
@@ -149,12 +167,16 @@ impl Session {
             return Some(Vec::new());
         }
         let vector = std::mem::take(&mut self.incoming_vector);
+        let mut peer_has = self.equal.take().unwrap_or_default();
+        peer_has.retain(|writer, _| mask & (1 << bucket(*writer)) == 0);
         let forked = |entry: &VectorEntry| {
             let id = OpId { writer: entry.writer, seq: entry.seq };
             log.context(id).is_some_and(|(hash, _)| hash.0[..16] != entry.hash)
         };
         let forks = vector.iter().filter(|entry| forked(entry)).map(|entry| entry.writer).collect();
-        self.peer_has = vector.into_iter().map(|entry| (entry.writer, entry.seq)).into_map();
+        peer_has.extend(vector.into_iter().map(|entry| (entry.writer, entry.seq)));
+        self.peer_has = peer_has;
+        self.snapshots.look();
         // A peer that sends its vector again may have missed introductions.
         self.introduced.clear();
         self.ready = true;
@@ -168,17 +190,56 @@ impl Session {
         self.vector_sent.is_none_or(|sent| now.since(sent) >= VECTOR_REPLY_MS)
     }
 
-    pub(crate) fn vector_frames(&mut self, now: Timestamp, log: &dyn OpSource) -> Vec<Frame> {
-        self.vector_sent = Some(now);
+    /// How a comparison begins: with the vector, or where that is long with digests of its buckets.
+    pub(crate) fn compare_frames(&mut self, now: Timestamp, log: &dyn OpSource) -> Vec<Frame> {
         let vector = log.vector();
+        if vector.len() <= RANGE_WRITERS {
+            return self.vector_frames(now, log, WHOLE);
+        }
+        self.ranges_sent = Some(now);
+        vec![Frame::Ranges(ranges(&vector))]
+    }
+
+    /// Whether a comparison may begin: not right after the last.
+    pub(crate) fn may_compare(&self, now: Timestamp) -> bool {
+        self.owes_vector(now) && self.ranges_sent.is_none_or(|sent| now.since(sent) >= VECTOR_REPLY_MS)
+    }
+
+    /// The peer's digests by bucket: what this side has in those that differ.
+    pub(crate) fn take_ranges(&mut self, now: Timestamp, theirs: &[u64; BUCKETS], log: &dyn OpSource) -> Vec<Frame> {
+        let vector = log.vector();
+        let ours = ranges(&vector);
+        let differing = ours.iter().zip(theirs).enumerate().filter(|(_, (ours, theirs))| ours != theirs);
+        let mask = differing.fold(0, |mask, (number, _)| mask | 1 << number);
+        if mask == 0 {
+            self.peer_is_equal(log);
+            return Vec::new();
+        }
+        let equal = vector.iter().filter(|(writer, ..)| mask & (1 << bucket(*writer)) == 0);
+        self.equal = Some(equal.map(|(writer, seq, _)| (*writer, *seq)).into_map());
+        // Whoever has the whole vector already needs no part of it.
+        if self.owes_vector(now) { self.vector_frames(now, log, mask) } else { Vec::new() }
+    }
+
+    /// Whether a part of a vector makes sense: what is outside of it is known.
+    pub(crate) fn takes_part(&self, mask: u64) -> bool {
+        mask == WHOLE || self.equal.is_some()
+    }
+
+    /// The vector, or its buckets of `mask`.
+    pub(crate) fn vector_frames(&mut self, now: Timestamp, log: &dyn OpSource, mask: u64) -> Vec<Frame> {
+        self.vector_sent = Some(now);
+        let mut vector = log.vector();
+        vector.retain(|(writer, ..)| mask & (1 << bucket(*writer)) != 0);
         if vector.is_empty() {
-            return vec![Frame::Vector { entries: Vec::new(), last: true }];
+            return vec![Frame::Vector { entries: Vec::new(), last: true, mask }];
         }
         let pieces = vector.chunks(VECTOR_FRAME_ENTRIES);
         let last = pieces.len() - 1;
         let frame = |(at, piece): (usize, &[(WriterId, Seq, Hash)])| Frame::Vector {
             entries: piece.iter().map(|(writer, seq, hash)| vector_entry(*writer, *seq, *hash)).collect(),
             last: at == last,
+            mask,
         };
         pieces.enumerate().map(frame).collect()
     }
@@ -220,14 +281,23 @@ impl Session {
         }
         self.introduced.clear();
         self.peer_has.insert(want.writer, want.from.saturating_sub(1));
+        if want.from <= log.folded(want.writer) {
+            self.snapshots.look();
+        }
         if let Some(index) = log.index_of(OpId { writer: want.writer, seq: want.from.max(1) }) {
             self.cursor = self.cursor.min(index);
         }
     }
 
+    /// Up to where this link was served; none before it is known what the peer has.
+    pub(crate) fn served(&self) -> Option<usize> {
+        self.ready.then_some(self.cursor)
+    }
+
     /// Looks at the whole delivery order again.
     pub(crate) fn rewind_all(&mut self) {
         self.cursor = 0;
+        self.snapshots.look();
     }
 
     // ---- sending ----
@@ -236,6 +306,19 @@ impl Session {
     pub(crate) fn next_push(&mut self, now: Timestamp, log: &dyn OpSource) -> Option<Vec<u8>> {
         if !self.ready || self.in_flight >= LINK_WINDOW_BYTES {
             return None;
+        }
+        if self.cursor < log.first() {
+            // Folded before it was sent, or never needed.
+            self.snapshots.look();
+            self.cursor = log.first();
+        }
+        let trusts = self.hello.is_some_and(|hello| hello.trusts);
+        if !self.snapshots.offer(&mut self.peer_has, trusts, log) {
+            self.done_owed = None;
+        }
+        if let Some(piece) = self.snapshots.next_piece(&mut self.peer_has) {
+            self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+            return Some(piece.encode());
         }
         let mut frame = Frame::start_ops();
         let empty = frame.len();
@@ -258,7 +341,9 @@ impl Session {
     fn push_one(&mut self, log: &dyn OpSource, frame: &mut Vec<u8>) {
         let Some(op) = log.at(self.cursor) else { return };
         let id = op.header.id();
-        if self.peer_has.get(&id.writer).is_some_and(|has| *has >= id.seq) {
+        let has = self.peer_has.get(&id.writer).copied().unwrap_or(0);
+        // Either it is there already, or what it follows was folded here and cannot be sent.
+        if has >= id.seq || has < log.folded(id.writer) {
             return;
         }
         self.peer_has.insert(id.writer, id.seq);
@@ -271,7 +356,9 @@ impl Session {
                 Frame::put_full(frame, loser);
             }
         }
-        if on_loser || self.full.contains(&id.writer) {
+        // Of what was folded the hashes are not known any more that a compact form leaves out.
+        let folded = |dep: &Dep| dep.seq < log.folded(dep.writer);
+        if on_loser || self.full.contains(&id.writer) || op.header.deps.iter().any(folded) {
             Frame::put_full(frame, op);
             return;
         }
@@ -425,7 +512,24 @@ fn raise(marks: &mut BTreeMap<WriterId, Seq>, id: OpId) {
 }
 
 fn vector_entry(writer: WriterId, seq: Seq, hash: Hash) -> VectorEntry {
-    let mut start = [0; 16];
-    start.copy_from_slice(&hash.0[..16]);
-    VectorEntry { writer, seq, hash: start }
+    VectorEntry { writer, seq, hash: hash.short() }
+}
+
+/// Digests of a vector, by bucket: the first 8 bytes of a hash over its lines.
+fn ranges(vector: &[(WriterId, Seq, Hash)]) -> Box<[u64; BUCKETS]> {
+    let mut lines = vec![Vec::new(); BUCKETS];
+    for (writer, seq, hash) in vector {
+        if let Some(lines) = lines.get_mut(bucket(*writer)) {
+            lines.extend_from_slice(&writer.0.to_be_bytes());
+            lines.extend_from_slice(&seq.to_be_bytes());
+            lines.extend_from_slice(&hash.0);
+        }
+    }
+    let mut digests = Box::new([0; BUCKETS]);
+    for (digest, lines) in digests.iter_mut().zip(lines) {
+        let mut start = [0; 8];
+        start.copy_from_slice(&hash_parts(&[b"peersync/ranges/v1", &lines]).0[..8]);
+        *digest = u64::from_be_bytes(start);
+    }
+    digests
 }

@@ -3,6 +3,7 @@
 mod client;
 mod clock;
 mod config;
+mod keeping;
 mod link;
 mod room;
 mod rooms;
@@ -17,7 +18,7 @@ pub use stats::{Counter, NodeStats};
 
 /// What bindings need of the cores, so that they depend on this module alone.
 pub use crate::{
-    engine::{Durability, Engine, Envelope, Event, Origin, Stats as RoomStats, envelopes},
+    engine::{Durability, Engine, Envelope, Event, Origin, Restored, Stats as RoomStats, SyncStatus, envelopes},
     sync::{
         Attributes, Change, DeletePolicy, Delta, EditError, Fields, ListChange, ListDelta, MapChange, Place,
         RecordChange, RecordError, RecordWrite, RecordsChange, Replica, TextChange, Value,

@@ -18,16 +18,16 @@ use futures_timer::Delay;
 use libp2p::{PeerId, Stream};
 
 use super::{
-    clock,
+    clock, keeping,
     link::{LinkQueue, ReadError, read_frame, write_frames},
     spawn::spawn,
     stats::Totals,
 };
 use crate::{
     base::{LinkId, NodeId, Refusal, RoomId, Timestamp, limits::MAX_EVENTS, note},
-    engine::{Engine, Event, Input, Output, Record},
+    engine::{Engine, Event, Input, Output, Restored},
     gossip::Neighbour,
-    storage::{Flush, ListId, Store, StoreError, Write},
+    storage::{Store, StoreError},
     wire::Frame,
 };
 
@@ -54,42 +54,22 @@ struct Inner {
     armed: Option<Timestamp>,
     timer: Option<Waker>,
     idle_since: Timestamp,
+    trouble: Option<StoreError>,
 }
-
-/// The list that holds a room's records, in the order of delivery.
-const RECORDS_LIST: u64 = 1;
-
-/// Entries read at once when a room is loaded.
-const LOAD_PAGE: usize = 1_024;
 
 impl Room {
     /// Loads what the store has of a room and starts its timer.
     ///
     /// # Errors
-    /// [`StoreError`]; `Corrupt` when a record is none of this room's or does not follow those before it.
+    /// [`StoreError`]; for a backend also `Corrupt` when anything stored cannot be read or does not follow.
     pub(crate) async fn open(
         mut engine: Engine,
         id: RoomId,
         store: Arc<dyn Store>,
         totals: Arc<Totals>,
         listened: bool,
-    ) -> Result<Arc<Self>, StoreError> {
-        let mut from = 0;
-        loop {
-            let page = store.load(ListId { room: id, list: RECORDS_LIST }, from, LOAD_PAGE).await?;
-            let full = page.len() == LOAD_PAGE;
-            for entry in page {
-                // Nothing is dropped to make the rest fit: acknowledged operations may be behind it.
-                engine.restore(&entry.bytes).map_err(|reason| {
-                    let reason = reason.as_str();
-                    StoreError::Corrupt(format!("record {} of room {id:?} does not follow: {reason}", entry.index))
-                })?;
-                from += 1;
-            }
-            if !full {
-                break;
-            }
-        }
+    ) -> Result<(Arc<Self>, Restored), StoreError> {
+        let restored = keeping::load(&mut engine, id, store.as_ref()).await?;
         let now = clock::now();
         let _ = engine.handle_input(now, Input::Wall(clock::wall()));
         let inner = Inner {
@@ -100,10 +80,11 @@ impl Room {
             armed: None,
             timer: None,
             idle_since: now,
+            trouble: None,
         };
         let room = Arc::new(Self { id, store, totals, next_link: AtomicU64::new(1), unsaved: AtomicBool::new(false), inner: Mutex::new(inner) });
         spawn(run_timer(Arc::downgrade(&room)));
-        Ok(room)
+        Ok((room, restored))
     }
 
     /// Uses the engine, then carries out what it wants done.
@@ -223,6 +204,11 @@ impl Room {
         }
     }
 
+    /// Folds what makes the next opening slow, if nothing else is to be done. Whether that is under way.
+    pub(crate) fn fold_before_rest(self: &Arc<Self>) -> bool {
+        self.with(|engine, _| engine.fold_before_rest())
+    }
+
     /// For how long nobody has been here and nothing was left to store.
     pub(crate) fn idle_ms(&self) -> u64 {
         let inner = self.lock();
@@ -230,7 +216,7 @@ impl Room {
         if quiet { clock::now().since(inner.idle_since) } else { 0 }
     }
 
-    fn input(self: &Arc<Self>, input: Input) {
+    pub(super) fn input(self: &Arc<Self>, input: Input) {
         if let Input::Frame { link, bytes } = &input {
             tracing::trace!(link = link.0, kind = bytes.first(), bytes = bytes.len(), "frame in");
         }
@@ -254,7 +240,8 @@ impl Room {
                         queue.push(frame);
                     }
                 }
-                Output::Persist { batch, records } => self.persist(batch, records),
+                Output::Persist(batch) => self.persist(batch),
+                Output::Fold(job) => self.fold(job),
                 Output::Event(event) => self.note(inner, event),
                 Output::Disconnect { link, .. } => {
                     if let Some(queue) = inner.links.get(&link) {
@@ -293,36 +280,29 @@ impl Room {
         }
     }
 
-    /// Commits are called in order, under the lock; their answers come when they come.
-    fn persist(self: &Arc<Self>, batch: u64, records: Vec<Record>) {
-        let list = ListId { room: self.id, list: RECORDS_LIST };
-        let count = records.len() as u64;
-        let write = |record| match record {
-            Record::Append { index, bytes } => Write::Append { list, index, bytes },
-            Record::Truncate { from } => Write::Truncate { list, from },
-        };
-        let commit = self.store.commit(records.into_iter().map(write).collect(), Flush::Strict);
-        let this = Arc::clone(self);
-        spawn(async move {
-            match commit.await {
-                Ok(()) => {
-                    this.set_unsaved(false);
-                    this.totals.commits.fetch_add(1, Relaxed);
-                    this.totals.records.fetch_add(count, Relaxed);
-                    this.input(Input::Persisted { batch });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot store operations; none of them is acknowledged");
-                    this.set_unsaved(true);
-                    this.totals.commit_failures.fetch_add(1, Relaxed);
-                    this.input(Input::PersistFailed { batch });
-                }
-            }
-        });
+    pub(super) fn id(&self) -> RoomId {
+        self.id
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    pub(super) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Why the store did not take something last, for whoever asks after [`Event::StorageFailed`].
+    pub(crate) fn trouble(&self) -> Option<StoreError> {
+        self.lock().trouble.clone()
+    }
+
+    pub(super) fn note_trouble(&self, error: StoreError) {
+        self.lock().trouble = Some(error);
     }
 
     /// Counts this room among those that cannot be stored, or no longer.
-    fn set_unsaved(&self, unsaved: bool) {
+    pub(super) fn set_unsaved(&self, unsaved: bool) {
         match (self.unsaved.swap(unsaved, Relaxed), unsaved) {
             (false, true) => Totals::rise(&self.totals.rooms_unsaved),
             (true, false) => Totals::fall(&self.totals.rooms_unsaved),

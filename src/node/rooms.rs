@@ -97,7 +97,10 @@ impl Rooms {
         let signer = Box::new(Ed25519::from_seed(self.config.author_seed));
         let engine = Engine::new(engine_config, writer, signer);
         let (store, totals) = (Arc::clone(&self.config.store), Arc::clone(&self.totals));
-        let room = Room::open(engine, id, store, totals, listened).await?;
+        let (room, restored) = Room::open(engine, id, store, totals, listened).await?;
+        if restored.damaged > 0 {
+            room.note_trouble(StoreError::Corrupt(format!("{} stored entries cannot be read", restored.damaged)));
+        }
         open.insert(id, Arc::clone(&room));
         Totals::rise(&self.totals.rooms);
         Ok(room)
@@ -184,7 +187,8 @@ impl Rooms {
     fn unload(&self, open: &mut BTreeMap<RoomId, Arc<Room>>, idle_ms: u64) {
         open.retain(|_, room| {
             // Two holders at least while a session or commit runs.
-            let keep = Arc::strong_count(room) > 1 || room.idle_ms() < idle_ms;
+            let used = Arc::strong_count(room) > 1 || room.idle_ms() < idle_ms;
+            let keep = used || (idle_ms >= ROOM_IDLE_MS && room.fold_before_rest());
             if !keep {
                 self.totals.absorb(room.read(Engine::stats));
                 Totals::fall(&self.totals.rooms);

@@ -135,8 +135,9 @@ fn covered_clock(log: &Log, header: &Header, client: u64) -> Option<u64> {
 /// Text that took effect here already is left alone; records are written anew under the later stamp (SPEC V4).
 fn judge_reissue(log: &Log, header: &Header, payload: &[u8]) -> Result<Judged, Refusal> {
     let (seq, kind, inner) = reissued(payload).ok_or(Refusal::BadPayload)?;
-    let original = log.entry(crate::base::OpId { writer: header.writer, seq }).ok_or(Refusal::BadPayload)?;
-    let same = original.op.header.kind == kind && original.op.header.payload_hash == hash(inner);
+    let original = log.original(crate::base::OpId { writer: header.writer, seq }).ok_or(Refusal::BadPayload)?;
+    // Of what was folded with its effect the payload is no longer known. The bytes are the author's own all the same.
+    let same = original.payload.is_none_or(|payload| payload == (kind, hash(inner)));
     if !same || kind == Kind::REISSUE {
         return Err(Refusal::BadPayload);
     }
@@ -148,7 +149,7 @@ fn judge_reissue(log: &Log, header: &Header, payload: &[u8]) -> Result<Judged, R
     let own = header.writer.yjs_client_id(header.room, header.author);
     let before = log.clock_after(header.writer, header.seq - 1);
     let end = inspect(inner, own)?.structs.map(|(_, _, end)| end);
-    if original.void.is_none() || end.is_some_and(|end| end <= before) {
+    if !original.is_void || end.is_some_and(|end| end <= before) {
         return Ok(Judged::Nothing);
     }
     judge_update(log, header, inner).map(|summary| Judged::Update(Box::new(summary)))

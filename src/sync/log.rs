@@ -1,11 +1,22 @@
-//! A room's operations in delivery order, and each writer's chain (SPEC §3, §6).
+//! A room's operations in delivery order, and each writer's chain (SPEC §3, §6). The oldest may have been folded into a
+//! snapshot: of them there is left what judging the others needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod fold;
 
-use super::{places::Places, update::UpdateSummary};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    judge::Effect,
+    places::Places,
+    snapshot::{Fork, Tables},
+    update::UpdateSummary,
+};
 use crate::{
     base::{AuthorId, Hash, Hlc, OpId, Refusal, RoomId, Seq, WriterId, hash_parts},
-    wire::{Dep, Op, OpSource},
+    wire::{Dep, Kind, Op, OpSource},
 };
 
 /// A delivered operation.
@@ -17,34 +28,44 @@ pub(crate) struct LogEntry {
     pub(crate) hash: Hash,
     /// Why its payload is not applied, if it is not.
     pub(crate) void: Option<Refusal>,
+    /// Into what it was merged when it got its place.
+    pub(crate) effect: Effect,
 }
 
 /// What is known of one writer.
 #[derive(Clone, Debug)]
 pub(crate) struct WriterLog {
     pub(crate) author: AuthorId,
-    /// Place in the delivery order, and Yjs clock reached, after each position.
+    /// Up to where it was folded.
+    folded: Seq,
+    /// Place in the delivery order, and Yjs clock reached, after each position that was not folded.
     entries: Vec<(usize, u64)>,
-    /// Latest position of each other writer that this one had seen, beyond its first operation's deps.
+    /// Latest position of each other writer that this one had seen, beyond what its first operation, or the tables, say.
     seen_since: BTreeMap<WriterId, Seq>,
 }
 
-/// What is known of a writer that signed two operations at one position.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fork {
-    /// The first such position.
-    at: Seq,
-    /// Operations of losing branches: position and header's hash.
-    dangling: BTreeSet<(Seq, Hash)>,
-    /// How often it was caught.
-    count: usize,
+/// What a reissue needs to know of the operation that it issues again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Original {
+    pub(crate) is_void: bool,
+    /// Unknown if it was folded with its effect.
+    pub(crate) payload: Option<(Kind, Hash)>,
 }
 
 /// All of a room's delivered operations.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
     room: RoomId,
+    /// What was folded, and its bytes.
+    base: Tables,
+    snapshot: Option<Arc<[u8]>>,
+    /// Places of the folded writers in the tables.
+    numbers: BTreeMap<WriterId, usize>,
+    /// Place of the first entry in the delivery order: those before it were folded here.
+    first: usize,
     entries: Vec<LogEntry>,
+    /// Writers that are not in the tables, in the order in which they appeared.
+    newcomers: Vec<WriterId>,
     writers: BTreeMap<WriterId, WriterLog>,
     clients: BTreeMap<u64, WriterId>,
     low_surrogates: BTreeSet<(u64, u64)>,
@@ -63,7 +84,12 @@ impl Log {
     pub(crate) fn new(room: RoomId) -> Self {
         Self {
             room,
+            base: Tables::default(),
+            snapshot: None,
+            numbers: BTreeMap::new(),
+            first: 0,
             entries: Vec::new(),
+            newcomers: Vec::new(),
             writers: BTreeMap::new(),
             clients: BTreeMap::new(),
             low_surrogates: BTreeSet::new(),
@@ -95,25 +121,90 @@ impl Log {
     }
 
     pub(crate) fn entry(&self, id: OpId) -> Option<&LogEntry> {
-        self.entries.get(self.index_of(id)?)
+        self.kept(self.index_of(id)?)
+    }
+
+    /// The entry at a place of the delivery order, unless it was folded.
+    fn kept(&self, index: usize) -> Option<&LogEntry> {
+        self.entries.get(index.checked_sub(self.first)?)
+    }
+
+    fn kept_mut(&mut self, index: usize) -> Option<&mut LogEntry> {
+        self.entries.get_mut(index.checked_sub(self.first)?)
+    }
+
+    /// The last folded position of a writer; 0 if none was.
+    pub(crate) fn folded(&self, writer: WriterId) -> Seq {
+        self.base.writers.get(&writer).map_or(0, |base| base.seq)
+    }
+
+    /// Whether an operation that was folded, or is here, is the one that a dep names. Of those before the last folded
+    /// one the hash is no longer known.
+    pub(crate) fn meets(&self, dep: &Dep) -> bool {
+        match self.base.writers.get(&dep.writer) {
+            Some(base) if dep.seq < base.seq => true,
+            Some(base) if dep.seq == base.seq => Dep::on(dep.id(), base.hash) == *dep,
+            _ => self.entry(dep.id()).is_some_and(|entry| Dep::on(dep.id(), entry.hash) == *dep),
+        }
+    }
+
+    /// What a reissue of `id` would issue again.
+    pub(crate) fn original(&self, id: OpId) -> Option<Original> {
+        if let Some(entry) = self.entry(id) {
+            let payload = Some((entry.op.header.kind, entry.op.header.payload_hash));
+            return Some(Original { is_void: entry.void.is_some(), payload });
+        }
+        if let Some(void) = self.base.voids.get(&id) {
+            return Some(Original { is_void: true, payload: Some((void.kind, void.payload_hash)) });
+        }
+        (1..=self.folded(id.writer)).contains(&id.seq).then_some(Original { is_void: false, payload: None })
+    }
+
+    /// Why an operation has no effect.
+    fn void_reason(&self, id: OpId) -> Option<Refusal> {
+        let folded = || self.base.voids.get(&id).map(|void| void.reason);
+        self.entry(id).map_or_else(folded, |entry| entry.void)
     }
 
     pub(crate) fn entries(&self) -> &[LogEntry] {
         &self.entries
     }
 
+    /// The entries before a place of the delivery order.
+    pub(crate) fn before(&self, upto: usize) -> &[LogEntry] {
+        let count = upto.saturating_sub(self.first).min(self.entries.len());
+        self.entries.get(..count).unwrap_or_default()
+    }
+
+    /// Takes over what another log of the room knows of forks.
+    pub(crate) fn inherit_forks(&mut self, other: &mut Self) {
+        for (writer, fork) in std::mem::take(&mut other.forks) {
+            let known = self.forks.entry(writer).or_insert_with(|| Fork { at: fork.at, ..Fork::default() });
+            known.at = known.at.min(fork.at);
+            known.count = known.count.max(fork.count);
+            known.dangling.extend(fork.dangling);
+        }
+        self.proofs.append(&mut other.proofs);
+        self.bytes += self.proofs.iter().map(weight).sum::<usize>();
+    }
+
     /// Hash of a writer's last header, its stamp and position.
     pub(crate) fn head_of(&self, writer: WriterId) -> Option<(Seq, Hash, Hlc)> {
-        let (index, _) = self.writers.get(&writer)?.entries.last()?;
-        let entry = self.entries.get(*index)?;
+        let log = self.writers.get(&writer)?;
+        let Some((index, _)) = log.entries.last() else {
+            return self.base.writers.get(&writer).map(|base| (base.seq, base.hash, base.hlc));
+        };
+        let entry = self.kept(*index)?;
         Some((entry.op.header.seq, entry.hash, entry.op.header.hlc))
     }
 
     /// The Yjs clock that `writer` had reached after its position `seq`; 0 before its first.
     pub(crate) fn clock_after(&self, writer: WriterId, seq: Seq) -> u64 {
-        let log = self.writers.get(&writer);
-        let place = usize::try_from(seq).ok().and_then(|seq| seq.checked_sub(1));
-        log.zip(place).and_then(|(log, place)| log.entries.get(place)).map_or(0, |(_, clock)| *clock)
+        if let Some(base) = self.base.writers.get(&writer).filter(|base| seq <= base.seq) {
+            return base.clocks.after(seq);
+        }
+        let Some(log) = self.writers.get(&writer) else { return 0 };
+        log.place(seq).and_then(|place| log.entries.get(place)).map_or(0, |(_, clock)| *clock)
     }
 
     /// The last position of `target` that `writer` had seen, counting `deps` of the operation being judged. Deps on
@@ -124,8 +215,13 @@ impl Log {
             Some(if self.is_dangling(dep) { self.fork_of(target).map_or(0, |at| at - 1) } else { dep.seq })
         };
         let Some(log) = self.writers.get(&writer) else { return find(deps).unwrap_or(0) };
-        let first = log.entries.first().and_then(|(index, _)| self.entries.get(*index));
-        let at_first = first.and_then(|entry| find(&entry.op.header.deps)).unwrap_or(0);
+        let at_first = match self.base.writers.get(&writer) {
+            Some(base) => self.numbers.get(&target).map_or(0, |place| base.seen.at(*place, self.folded(target))),
+            None => {
+                let first = log.entries.first().and_then(|(index, _)| self.kept(*index));
+                first.and_then(|entry| find(&entry.op.header.deps)).unwrap_or(0)
+            }
+        };
         let since = log.seen_since.get(&target).copied().unwrap_or(0);
         find(deps).unwrap_or(0).max(at_first).max(since)
     }
@@ -143,11 +239,12 @@ impl Log {
     /// A voided operation's payload took effect by a reissue.
     pub(crate) fn settle_void(&mut self, id: OpId) {
         self.voids.remove(&id);
+        self.base.voids.remove(&id);
     }
 
     /// Takes an operation's effect away. Whether it had one.
     pub(crate) fn void(&mut self, id: OpId, reason: Refusal) -> bool {
-        let Some(entry) = self.index_of(id).and_then(|index| self.entries.get_mut(index)) else { return false };
+        let Some(entry) = self.index_of(id).and_then(|index| self.kept_mut(index)) else { return false };
         let had_effect = entry.void.is_none();
         entry.void.get_or_insert(reason);
         had_effect
@@ -165,12 +262,12 @@ impl Log {
 
     /// Whether others may know of an operation.
     fn is_forwardable(&self, id: OpId) -> bool {
-        self.index_of(id).is_some_and(|index| !self.held.contains(&index))
+        self.index_of(id).is_none_or(|index| !self.held.contains(&index))
     }
 
     /// Operations that a backend took away for their stamp and whose author has not issued them again, ascending.
     pub(crate) fn clock_voids(&self) -> impl Iterator<Item = OpId> {
-        let ahead = |id: &&OpId| self.entry(**id).is_some_and(|entry| entry.void == Some(Refusal::ClockAhead));
+        let ahead = |id: &&OpId| self.void_reason(**id) == Some(Refusal::ClockAhead);
         self.voids.iter().filter(ahead).filter(|id| self.is_forwardable(**id)).copied()
     }
 
@@ -178,7 +275,7 @@ impl Log {
     pub(crate) fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
         let own =
             self.voids.iter().filter(move |id| self.author(id.writer) == Some(author) && self.is_forwardable(**id));
-        own.filter_map(|id| Some((*id, self.entry(*id)?.void?)))
+        own.filter_map(|id| Some((*id, self.void_reason(*id)?)))
     }
 
     /// Where `writer` signed twice first.
@@ -217,12 +314,15 @@ impl Log {
         }
     }
 
-    /// Starts anew with what is known of forks.
+    /// Starts anew from what was folded, with what is known of forks.
     pub(crate) fn restart(&mut self) -> Vec<LogEntry> {
-        let mut fresh = Self::new(self.room);
+        let mut fresh = match self.snapshot.take() {
+            Some(bytes) => Self::from_tables(self.room, std::mem::take(&mut self.base), bytes),
+            None => Self::new(self.room),
+        };
         fresh.forks = std::mem::take(&mut self.forks);
         fresh.proofs = std::mem::take(&mut self.proofs);
-        fresh.bytes = fresh.proofs.iter().map(weight).sum();
+        fresh.bytes += fresh.proofs.iter().map(weight).sum::<usize>();
         std::mem::replace(self, fresh).entries
     }
 
@@ -230,14 +330,14 @@ impl Log {
     /// it does to the Yjs document, if anything.
     pub(crate) fn append(&mut self, entry: LogEntry, clock: u64, update: Option<&UpdateSummary>) {
         let header = &entry.op.header;
-        let index = self.entries.len();
+        let index = self.len();
         let client = header.writer.yjs_client_id(self.room, header.author);
-        let log = self.writers.entry(header.writer).or_insert_with(|| WriterLog {
-            author: header.author,
-            entries: Vec::new(),
-            seen_since: BTreeMap::new(),
+        let newcomers = &mut self.newcomers;
+        let log = self.writers.entry(header.writer).or_insert_with(|| {
+            newcomers.push(header.writer);
+            WriterLog { author: header.author, folded: 0, entries: Vec::new(), seen_since: BTreeMap::new() }
         });
-        if !log.entries.is_empty() {
+        if !log.entries.is_empty() || log.folded > 0 {
             for dep in &header.deps {
                 let fork = self.forks.get(&dep.writer).filter(|fork| fork.dangling.contains(&(dep.seq, dep.hash)));
                 let seen = log.seen_since.entry(dep.writer).or_default();
@@ -280,28 +380,47 @@ impl OpSource for Log {
     }
 
     fn len(&self) -> usize {
-        self.entries.len()
+        self.first + self.entries.len()
+    }
+
+    fn first(&self) -> usize {
+        self.first
     }
 
     fn forwardable(&self) -> usize {
-        self.held.first().copied().unwrap_or(self.entries.len())
+        self.held.first().copied().unwrap_or_else(|| self.len())
     }
 
     fn at(&self, index: usize) -> Option<&Op> {
-        self.entries.get(index).map(|entry| &entry.op)
+        self.kept(index).map(|entry| &entry.op)
     }
 
     fn index_of(&self, id: OpId) -> Option<usize> {
-        let place = usize::try_from(id.seq.checked_sub(1)?).ok()?;
-        self.writers.get(&id.writer)?.entries.get(place).map(|(index, _)| *index)
+        let log = self.writers.get(&id.writer)?;
+        log.entries.get(log.place(id.seq)?).map(|(index, _)| *index)
     }
 
     fn head(&self, writer: WriterId) -> Seq {
-        self.writers.get(&writer).map_or(0, |log| log.entries.len() as Seq)
+        let log = self.writers.get(&writer);
+        log.map_or(0, |log| log.folded + log.entries.len() as Seq)
     }
 
     fn context(&self, id: OpId) -> Option<(Hash, Hlc)> {
-        self.entry(id).map(|entry| (entry.hash, entry.op.header.hlc))
+        let folded = || self.base.writers.get(&id.writer).filter(|base| base.seq == id.seq);
+        let kept = self.entry(id).map(|entry| (entry.hash, entry.op.header.hlc));
+        kept.or_else(|| folded().map(|base| (base.hash, base.hlc)))
+    }
+
+    fn folded(&self, writer: WriterId) -> Seq {
+        Self::folded(self, writer)
+    }
+
+    fn snapshot(&self) -> Option<Arc<[u8]>> {
+        self.snapshot.clone()
+    }
+
+    fn snapshot_heads(&self) -> Vec<OpId> {
+        self.base.writers.iter().map(|(writer, base)| OpId { writer: *writer, seq: base.seq }).collect()
     }
 
     fn loser(&self, dep: &Dep) -> Option<&Op> {
@@ -329,6 +448,13 @@ impl OpSource for Log {
             bytes.extend_from_slice(&hash.0);
         }
         hash_parts(&[b"peersync/vector/v1", &bytes])
+    }
+}
+
+impl WriterLog {
+    /// Where a position is among the entries.
+    fn place(&self, seq: Seq) -> Option<usize> {
+        usize::try_from(seq.checked_sub(self.folded)?.checked_sub(1)?).ok()
     }
 }
 

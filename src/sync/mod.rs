@@ -7,12 +7,15 @@ mod log;
 mod places;
 mod records;
 mod replica;
+mod snapshot;
 mod update;
 mod value;
 
 pub use document::EditError;
 pub use records::{DeletePolicy, Place, RecordError, RecordWrite};
 pub use replica::{Delivery, Outcome, Policy, Replica};
+pub(crate) use replica::{RECORD_OP, RECORD_PROOF, RECORD_SNAPSHOT};
+pub use snapshot::{FoldJob, FoldResult};
 pub use update::RootKind;
 pub use value::{
     Attributes, Change, Delta, Fields, ListChange, ListDelta, MapChange, RecordChange, RecordsChange, TextChange,

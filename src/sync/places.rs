@@ -40,6 +40,23 @@ impl Places {
         self.0.insert((client, start), (end, place));
     }
 
+    /// Every run: client, first clock, end, place; ascending.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (u64, u64, u64, Place)> {
+        self.0.iter().map(|((client, start), (end, place))| (*client, *start, *end, *place))
+    }
+
+    /// What is before a clock of each client.
+    pub(crate) fn before(&self, clock_of: impl Fn(u64) -> u64) -> Self {
+        let mut kept = Self::default();
+        for (client, start, end, place) in self.runs() {
+            let end = end.min(clock_of(client));
+            if start < end {
+                kept.push(client, start, end, place);
+            }
+        }
+        kept
+    }
+
     /// Adds all runs of a later operation.
     pub(crate) fn extend(&mut self, later: &Self) {
         for ((client, start), (end, place)) in &later.0 {

@@ -45,6 +45,14 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
             set(out, "canUndo", can_undo);
             set(out, "canRedo", can_redo);
         })],
+        Event::Saved { unsaved, up_to, failing } => vec![make("saved", |out| {
+            set(out, "unsaved", unsaved as f64);
+            set(out, "upTo", up_to as f64);
+            set(out, "failing", failing);
+        })],
+        Event::SnapshotRefused { reason } => {
+            vec![error("REFUSED", &format!("a snapshot of the room was not taken: {}", reason.as_str()))]
+        }
         Event::Pending(pending) => vec![make("pending", |out| set(out, "pending", pending as f64))],
         Event::Acked { seq, durability, by } => vec![make("ack", |out| {
             set(out, "seq", seq as f64);

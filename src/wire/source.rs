@@ -1,5 +1,7 @@
 //! What a session may ask of a room's log. Implemented by `sync`, used by `gossip`, so that neither knows the other.
 
+use std::sync::Arc;
+
 use super::op::{Dep, Op};
 use crate::base::{AuthorId, Hash, Hlc, OpId, RoomId, Seq, WriterId};
 
@@ -9,6 +11,22 @@ pub trait OpSource {
     fn room(&self) -> RoomId;
     /// How many operations were delivered.
     fn len(&self) -> usize;
+    /// How many of them, from the first, are here only as part of a snapshot.
+    fn first(&self) -> usize {
+        0
+    }
+    /// The last position of a writer that the snapshot covers; 0 if it covers none.
+    fn folded(&self, _: WriterId) -> Seq {
+        0
+    }
+    /// The snapshot, as it travels.
+    fn snapshot(&self) -> Option<Arc<[u8]>> {
+        None
+    }
+    /// The last operation of each writer that the snapshot covers, ascending.
+    fn snapshot_heads(&self) -> Vec<OpId> {
+        Vec::new()
+    }
     /// How many of them, from the first, others may be sent.
     fn forwardable(&self) -> usize {
         self.len()

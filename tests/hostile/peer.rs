@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identity::Keypair, swarm};
 use peersync::{
-    base::{Ed25519, Hash, NodeId, Refusal, RoomId, Signer as _, WallTime},
+    base::{Ed25519, NodeId, Refusal, RoomId, Signer as _, WallTime},
     node::wall_time,
     transport::{
         TransportCounters, authenticate,
@@ -63,14 +63,15 @@ impl Hostile {
     pub(crate) fn hello(&self, room: RoomId, author: &Ed25519) -> Hello {
         Hello {
             version: Hello::VERSION,
-            room,
-            author: author.author(),
-            binding: author.sign(&Hello::binding(room, &NodeId(self.node.to_bytes()))),
+            room: Some(room),
+            author: Some((author.author(), author.sign(&Hello::binding(room, &NodeId(self.node.to_bytes()))))),
             persists: false,
+            trusts: false,
+            durable: false,
             token: Vec::new(),
-            wall: wall_time(),
+            wall: None,
             operations: 0,
-            digest: Hash([7; 32]),
+            digest: [7; 16],
             extensions: Vec::new(),
         }
     }
@@ -79,7 +80,7 @@ impl Hostile {
     pub(crate) async fn join(&self, room: RoomId, author: &Ed25519) -> Session {
         let mut session = self.open().await;
         session.say(&Frame::Hello(self.hello(room, author))).await;
-        session.say(&Frame::Vector { entries: Vec::new(), last: true }).await;
+        session.say(&Frame::Vector { entries: Vec::new(), last: true, mask: peersync::wire::WHOLE }).await;
         session.hear("done", |frame| (*frame == Frame::Done).then_some(())).await;
         session
     }
@@ -183,7 +184,7 @@ impl Session {
     pub(crate) async fn is_alive(&mut self) -> bool {
         // A differing digest is answered with a vector, at most once a second.
         for _ in 0..20 {
-            self.say(&Frame::Digest(Hash([8; 32]))).await;
+            self.say(&Frame::Digest { digest: [8; 16], durable: false }).await;
             let answer = self.hear("an answer", |frame| matches!(frame, Frame::Vector { .. }).then_some(()));
             if tokio::time::timeout(Duration::from_millis(1_500), answer).await.is_ok() {
                 return true;

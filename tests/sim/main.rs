@@ -5,12 +5,14 @@
 //! `PEERSYNC_SEEDS=5000` runs more seeds, `PEERSYNC_SEED=17` runs one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_debug_implementations)]
 
+mod disk;
 mod edits;
 mod listener;
 mod network;
 mod signer;
 mod world;
 
+use peersync::engine::{Record, StoredList};
 use world::{Report, World};
 
 fn seeds() -> Vec<u64> {

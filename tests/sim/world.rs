@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use peersync::{
     base::{AuthorId, NodeId, RoomId, Timestamp, WallTime, WriterId, hash, hash_parts},
-    engine::{Durability, Engine, EngineConfig, Event, Input, Output, Record},
+    engine::{Batch, Durability, Engine, EngineConfig, Event, Input, Output},
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::{
+    disk::Disk,
     listener::Listener,
     network::{Action, End, Links, Weather},
     signer::TestSigner,
@@ -56,8 +57,8 @@ pub struct Node {
     incarnation: u32,
     skew: i64,
     /// Durable records; only the backend has any.
-    disk: BTreeMap<u64, Vec<u8>>,
-    in_store: BTreeMap<u64, Vec<Record>>,
+    disk: Disk,
+    in_store: BTreeMap<u64, Batch>,
     /// Tokens typed in this incarnation, by the operation they travel in.
     pub typed: Vec<(u64, String)>,
     /// Tokens that were undone in it.
@@ -114,7 +115,7 @@ impl World {
             trace: Vec::new(),
         };
         for index in 0..count {
-            let node = world.boot(index, 0, BTreeMap::new());
+            let node = world.boot(index, 0, Disk::default());
             world.nodes.push(node);
         }
         for index in 1..count {
@@ -137,7 +138,7 @@ impl World {
         world
     }
 
-    fn boot(&mut self, index: usize, incarnation: u32, disk: BTreeMap<u64, Vec<u8>>) -> Node {
+    fn boot(&mut self, index: usize, incarnation: u32, disk: Disk) -> Node {
         let backend = index == 0;
         let author = AuthorId(hash_parts(&[&self.seed.to_be_bytes(), &index.to_be_bytes()]).0);
         let config = EngineConfig {
@@ -150,9 +151,8 @@ impl World {
         };
         let writer = WriterId(self.rng.next_u64());
         let mut engine = Engine::new(config, writer, Box::new(TestSigner(author)));
-        for record in disk.values() {
-            engine.restore(record).expect("an own record is taken back");
-        }
+        let restored = engine.restore(&disk.lists()).expect("what was stored is taken back");
+        assert_eq!(restored.damaged, 0, "seed {}: node {index}", self.seed);
         // Up to an hour either way; the backend's clock is right, or nobody could tell.
         let skew = if backend || self.chance(50) { 0 } else { self.below(7_200_000) as i64 - 3_600_000 };
         let wall = WallTime((WALL + self.now).saturating_add_signed(skew));
@@ -230,13 +230,18 @@ impl World {
         while let Some(output) = self.nodes[node].engine.poll_output() {
             match output {
                 Output::Send { link, frame } => self.send(End { node, link }, frame),
-                Output::Persist { batch, records } => {
+                Output::Fold(job) => {
+                    let result = job.run();
+                    self.input(node, Input::Folded(result));
+                }
+                Output::Persist(batch) => {
+                    let number = batch.number;
                     let ok = self.now >= CALM_MS || !self.chance(3);
                     self.report.store_failures += u64::from(!ok);
                     let after = self.below(30);
                     let incarnation = self.nodes[node].incarnation;
-                    self.nodes[node].in_store.insert(batch, records);
-                    self.schedule(after, Action::Stored { node, incarnation, batch, ok });
+                    self.nodes[node].in_store.insert(number, batch);
+                    self.schedule(after, Action::Stored { node, incarnation, batch: number, ok });
                 }
                 Output::Event(event) => self.event(node, event),
                 Output::Disconnect { link, .. } => self.cut(End { node, link }),
@@ -283,25 +288,9 @@ impl World {
         if self.nodes[node].incarnation != incarnation {
             return;
         }
-        let records = self.nodes[node].in_store.remove(&batch).unwrap_or_default();
-        let disk = &mut self.nodes[node].disk;
-        let mut fits = ok;
-        if ok {
-            let mut copy = disk.clone();
-            for record in records {
-                match record {
-                    Record::Truncate { from } => drop(copy.split_off(&from)),
-                    Record::Append { index, bytes } => {
-                        fits &= index <= copy.len() as u64;
-                        copy.insert(index, bytes);
-                    }
-                }
-            }
-            if fits {
-                *disk = copy;
-            }
-        }
-        let input = if fits { Input::Persisted { batch } } else { Input::PersistFailed { batch } };
+        let Some(written) = self.nodes[node].in_store.remove(&batch) else { return };
+        let fits = ok && self.nodes[node].disk.apply(&written.records);
+        let input = if fits { Input::Persisted { batch } } else { Input::PersistFailed { batch, hole: ok } };
         self.input(node, input);
     }
 

@@ -123,7 +123,8 @@ impl Room {
                         self.input(to, Input::Frame { link: theirs, bytes: frame });
                     }
                 }
-                Output::Persist { batch, .. } => self.input(member, Input::Persisted { batch }),
+                Output::Persist(batch) => self.input(member, Input::Persisted { batch: batch.number }),
+                Output::Fold(job) => self.input(member, Input::Folded(job.run())),
                 Output::Event(event) => self.members[member].events.push(event),
                 Output::Disconnect { .. } => self.cut(if member == BACKEND { self.members.len() - 1 } else { member }),
             }

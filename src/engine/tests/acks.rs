@@ -94,14 +94,14 @@ fn j1_a_failed_commit_is_repeated_and_acknowledged_only_then() {
     let mut world = World::connected(1);
     world.nodes[SERVER].holds = true;
     world.typed(1, "a");
-    let first = world.nodes[SERVER].held[0].1.clone();
+    let first = world.nodes[SERVER].held[0].records.clone();
     world.store_answers(false);
     assert!(world.nodes[SERVER].events.contains(&Event::StorageFailed));
     world.pass(PERSIST_RETRY_MS - 1);
     assert!(world.nodes[SERVER].held.is_empty(), "it waits before it tries again");
     assert!(!world.nodes[SERVER].engine.is_saved());
     world.pass(1);
-    let again: Vec<Record> = world.nodes[SERVER].held[0].1.clone();
+    let again: Vec<Record> = world.nodes[SERVER].held[0].records.clone();
     assert_eq!(again.last(), first.last());
     assert_eq!(world.acked(1), 0);
     world.store_answers(true);
@@ -118,7 +118,7 @@ fn j1_nothing_behind_a_failed_commit_is_acknowledged() {
     assert_eq!(world.nodes[SERVER].held.len(), 2);
     world.store_answers(false);
     // The store says of the second batch that it is there, which is of no use without the first.
-    let (batch, _) = world.nodes[SERVER].held.pop_front().unwrap();
+    let batch = world.nodes[SERVER].held.pop_front().unwrap().number;
     world.input(SERVER, Input::Persisted { batch });
     world.settle();
     world.pass(PERSIST_RETRY_MS - 1);

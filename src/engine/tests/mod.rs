@@ -1,12 +1,16 @@
 //! The engine's rules, one a test: two or three engines wired in memory, time by hand, every frame on record.
 
 mod acks;
+#[path = "../../../tests/sim/disk.rs"]
+mod disk;
 mod presence;
 mod repair;
 mod sessions;
 mod state;
 
 use std::collections::{BTreeMap, VecDeque};
+
+use disk::Disk;
 
 use super::*;
 use crate::{
@@ -17,7 +21,7 @@ use crate::{
             MEMBERS_DELAY_MS, OPS_FRAME_BYTES, PERSIST_RETRY_MS, WANT_RETRY_MS,
         },
     },
-    wire::{Ack, Frame, Header, Item, Kind, Member, Op, Refused, Want},
+    wire::{Ack, Digest, Frame, Header, Item, Kind, Member, Op, Refused, WHOLE, Want},
 };
 
 const WALL: WallTime = WallTime(1_760_000_000_000);
@@ -56,9 +60,9 @@ struct Node {
     links: BTreeMap<LinkId, (usize, LinkId)>,
     events: Vec<Event>,
     /// Batches that a held store has not answered.
-    held: VecDeque<(u64, Vec<Record>)>,
+    held: VecDeque<Batch>,
     holds: bool,
-    disk: BTreeMap<u64, Vec<u8>>,
+    disk: Disk,
 }
 
 impl Node {
@@ -69,20 +73,12 @@ impl Node {
             events: Vec::new(),
             held: VecDeque::new(),
             holds: false,
-            disk: BTreeMap::new(),
+            disk: Disk::default(),
         }
     }
 
-    fn write(&mut self, records: Vec<Record>) {
-        for record in records {
-            match record {
-                Record::Append { index, bytes } => {
-                    assert!(index <= self.disk.len() as u64, "a hole before {index}");
-                    self.disk.insert(index, bytes);
-                }
-                Record::Truncate { from } => drop(self.disk.split_off(&from)),
-            }
-        }
+    fn write(&mut self, batch: &Batch) {
+        assert!(self.disk.apply(&batch.records), "a hole in {batch:?}");
     }
 }
 
@@ -168,13 +164,12 @@ impl World {
     fn carry_out(&mut self, node: usize, output: Output) {
         match output {
             Output::Event(event) => self.nodes[node].events.push(event),
-            Output::Persist { batch, records } if self.nodes[node].holds => {
-                self.nodes[node].held.push_back((batch, records));
+            Output::Persist(batch) if self.nodes[node].holds => self.nodes[node].held.push_back(batch),
+            Output::Persist(batch) => {
+                self.nodes[node].write(&batch);
+                self.input(node, Input::Persisted { batch: batch.number });
             }
-            Output::Persist { batch, records } => {
-                self.nodes[node].write(records);
-                self.input(node, Input::Persisted { batch });
-            }
+            Output::Fold(job) => self.input(node, Input::Folded(job.run())),
             Output::Send { link, frame: bytes } => {
                 let Some((to, theirs)) = self.nodes[node].links.get(&link).copied() else { return };
                 let frame = Frame::decode(&bytes).unwrap();
@@ -217,12 +212,12 @@ impl World {
 
     /// The backend's store answers its oldest held batch.
     fn store_answers(&mut self, ok: bool) {
-        let (batch, records) = self.nodes[SERVER].held.pop_front().unwrap();
+        let batch = self.nodes[SERVER].held.pop_front().unwrap();
         if ok {
-            self.nodes[SERVER].write(records);
-            self.input(SERVER, Input::Persisted { batch });
+            self.nodes[SERVER].write(&batch);
+            self.input(SERVER, Input::Persisted { batch: batch.number });
         } else {
-            self.input(SERVER, Input::PersistFailed { batch });
+            self.input(SERVER, Input::PersistFailed { batch: batch.number, hole: false });
         }
         self.settle();
     }
@@ -282,15 +277,16 @@ fn puppet_signer() -> Ed25519 {
     Ed25519::from_seed([PUPPET as u8; 32])
 }
 
-fn puppet_hello(persists: bool, digest: Hash) -> Frame {
+fn puppet_hello(persists: bool, digest: Digest) -> Frame {
     Frame::Hello(Hello {
         version: Hello::VERSION,
-        room: room(),
-        author: author(PUPPET),
-        binding: puppet_signer().sign(&Hello::binding(room(), &node_id(PUPPET))),
+        room: Some(room()),
+        author: Some((author(PUPPET), puppet_signer().sign(&Hello::binding(room(), &node_id(PUPPET))))),
         persists,
+        trusts: false,
+        durable: false,
         token: Vec::new(),
-        wall: WALL,
+        wall: Some(WALL),
         operations: 0,
         digest,
         extensions: Vec::new(),
@@ -301,7 +297,7 @@ fn puppet_hello(persists: bool, digest: Hash) -> Frame {
 fn with_puppet(index: usize, pinned: bool, persists: bool) -> Engine {
     let mut engine = engine(index, 1);
     engine.handle_input(Timestamp(0), Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned, kin: false, opener: pinned }).unwrap();
-    let hello = puppet_hello(persists, engine.replica().log().digest());
+    let hello = puppet_hello(persists, engine.replica().log().digest().short());
     say(&mut engine, Timestamp(0), &hello);
     outputs(&mut engine);
     engine
@@ -324,6 +320,6 @@ fn full_room(count: usize) -> Engine {
 /// The puppet joins with nothing, and wants all there is.
 fn puppet_asks(engine: &mut Engine, now: Timestamp) {
     engine.handle_input(now, Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned: false, kin: false, opener: false }).unwrap();
-    say(engine, now, &puppet_hello(false, Hash::default()));
-    say(engine, now, &Frame::Vector { entries: Vec::new(), last: true });
+    say(engine, now, &puppet_hello(false, Digest::default()));
+    say(engine, now, &Frame::Vector { entries: Vec::new(), last: true, mask: WHOLE });
 }

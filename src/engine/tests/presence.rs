@@ -79,7 +79,7 @@ fn p1_everyone_sees_the_others_and_nobody_hears_an_echo() {
     // One frame brought both of the others to node 1; nothing came back to its owner.
     assert_eq!(world.presence_frames(SERVER, 3), 2);
     assert_eq!(world.ops(SERVER), 0, "nothing of it is in the log");
-    assert!(world.nodes[SERVER].disk.is_empty());
+    assert!(world.nodes[SERVER].disk.len() == 0);
     world.shows(1, None, false);
     assert_eq!(world.told(2).last(), Some(&(1, None)));
     assert_eq!(world.seen(3), [(2, at(2))]);
@@ -278,7 +278,7 @@ fn p5_a_node_with_two_sessions_is_gone_with_the_last() {
     let mut backend = with_puppet(SERVER, false, false);
     let second = LinkId(78);
     backend.handle_input(Timestamp(1), Input::LinkUp { link: second, node: node_id(PUPPET), pinned: false, kin: false, opener: false }).unwrap();
-    let hello = puppet_hello(false, backend.replica().log().digest());
+    let hello = puppet_hello(false, backend.replica().log().digest().short());
     let _ = backend.handle_input(Timestamp(1), Input::Frame { link: second, bytes: hello.encode() });
     say(&mut backend, Timestamp(2), &saying(vec![entry(&[], at(1))]));
     let newer = saying(vec![entry(&[], at(2))]);
@@ -359,7 +359,7 @@ fn p7_a_link_that_does_not_read_wakes_nobody() {
         engine.insert(Timestamp(turn * 100), "n", 0, &"x".repeat(2_000), None).unwrap();
     }
     let now = Timestamp(100_000);
-    say(&mut engine, now, &Frame::Vector { entries: Vec::new(), last: true });
+    say(&mut engine, now, &Frame::Vector { entries: Vec::new(), last: true, mask: WHOLE });
     engine.set_presence(now, Some(at(1)), true).unwrap();
     engine.handle_input(now, Input::Timeout).unwrap();
     outputs(&mut engine);
@@ -393,10 +393,10 @@ fn p7_whoever_missed_more_departures_than_are_remembered_gets_the_whole_list() {
     world.cut(3);
     for (number, id) in crowd().enumerate() {
         let (link, node) = (LinkId(1_000 + number as u64), NodeId(id));
-        let Frame::Hello(hello) = puppet_hello(false, Hash::default()) else { return };
+        let Frame::Hello(hello) = puppet_hello(false, Digest::default()) else { return };
         let binding = puppet_signer().sign(&Hello::binding(room(), &node));
         world.input(SERVER, Input::LinkUp { link, node, pinned: false, kin: false, opener: false });
-        world.input(SERVER, Input::Frame { link, bytes: Frame::Hello(Hello { binding, ..hello }).encode() });
+        world.input(SERVER, Input::Frame { link, bytes: Frame::Hello(Hello { author: Some((author(PUPPET), binding)), ..hello }).encode() });
         world.input(SERVER, Input::Frame { link, bytes: saying(vec![entry(&[], at(1))]).encode() });
         world.input(SERVER, Input::LinkDown { link });
     }

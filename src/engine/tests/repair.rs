@@ -111,7 +111,7 @@ fn v6_a_backend_tells_nobody_of_a_void_before_it_is_stored() {
     // It crashes before its store has answered: the author still has everything, and the room comes together.
     world.cut(1);
     world.cut(2);
-    assert!(world.nodes[SERVER].disk.is_empty());
+    assert!(world.nodes[SERVER].disk.len() == 0);
     world.nodes[SERVER].engine = engine(SERVER, 2);
     world.nodes[SERVER].held.clear();
     world.connect(1);
@@ -216,7 +216,7 @@ fn q6_a_newcomer_gets_the_proofs_that_honest_deps_name() {
     let frames = [whole(&loser), whole(&winner)];
     let link = LinkId(500);
     world.input(SERVER, Input::LinkUp { link, node: node_id(PUPPET), pinned: false, kin: false, opener: false });
-    world.input(SERVER, Input::Frame { link, bytes: puppet_hello(false, Hash::default()).encode() });
+    world.input(SERVER, Input::Frame { link, bytes: puppet_hello(false, Digest::default()).encode() });
     world.input(SERVER, Input::Frame { link, bytes: frames[0].encode() });
     world.settle();
     world.typed(1, " mine");

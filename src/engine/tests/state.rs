@@ -75,9 +75,7 @@ fn j2_a_restored_room_is_what_was_stored() {
     world.typed(1, "c");
     let disk = world.nodes[SERVER].disk.clone();
     let mut copy = engine(SERVER, 2);
-    for record in disk.values() {
-        copy.restore(record).unwrap();
-    }
+    copy.restore(&disk.lists()).unwrap();
     assert_eq!(copy.replica().log().digest(), world.nodes[SERVER].engine.replica().log().digest());
     assert!(copy.is_saved() && outputs(&mut copy).is_empty(), "nothing is stored twice and nobody is told");
     // Whoever comes back learns what is durable, and nothing is sent again.
@@ -99,20 +97,24 @@ fn j2_a_damaged_record_is_refused_and_what_was_before_it_stays() {
     for text in ["a", "b", "c"] {
         world.typed(1, text);
     }
-    let disk: Vec<Vec<u8>> = world.nodes[SERVER].disk.values().cloned().collect();
-    for position in 0..disk[1].len() {
+    let whole = world.nodes[SERVER].disk.clone();
+    assert_eq!(engine(SERVER, 2).restore(&whole.lists()), Ok(Restored { operations: 3, waiting: 0, damaged: 0 }));
+    let second = whole.clone().entries_mut().nth(1).unwrap().clone();
+    for position in 0..second.len() {
+        let mut disk = whole.clone();
+        disk.entries_mut().nth(1).unwrap()[position] ^= 1;
         let mut copy = engine(SERVER, 2);
-        copy.restore(&disk[0]).unwrap();
-        let mut damaged = disk[1].clone();
-        damaged[position] ^= 1;
         // The first byte tells operations from proofs; every other is under hash or signature.
-        assert!(position == 0 || copy.restore(&damaged).is_err(), "byte {position}");
-        if position > 0 {
-            assert!(copy.restore(&disk[2]).is_err(), "a hole is not bridged");
-            assert_eq!(copy.replica().log().len(), 1);
-        }
+        assert!(copy.restore(&disk.lists()).is_err(), "byte {position}");
+        assert_eq!(copy.replica().log().len(), 1, "a hole is not bridged");
+        // A client goes on with what is whole, and adds nothing to what is damaged.
+        let mut copy = engine(1, 2);
+        assert_eq!(copy.restore(&disk.lists()), Ok(Restored { operations: 1, waiting: 1, damaged: 1 }));
     }
-    for cut in 0..disk[0].len() {
-        assert!(engine(SERVER, 2).restore(&disk[0][..cut]).is_err());
+    let first = whole.clone().entries_mut().next().unwrap().len();
+    for cut in 0..first {
+        let mut disk = whole.clone();
+        disk.entries_mut().next().unwrap().truncate(cut);
+        assert!(engine(SERVER, 2).restore(&disk.lists()).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The room's Yjs document: applies payloads that `update::inspect` let in, turns local edits into updates, collects
 //! what changed. One Y.Doc per room; a text, map or list is a root of it, under its name.
 
+mod bounded;
 mod capture;
 mod cursor;
 mod error;

@@ -1,11 +1,13 @@
 //! The whole document as one Yjs update, v2 encoding: for export, other Yjs applications and snapshots.
 
+use std::collections::BTreeMap;
+
 use yrs::{
     ReadTxn, StateVector, Transact, Update,
     updates::{decoder::Decode, encoder::Encode},
 };
 
-use super::{Documents, views};
+use super::{Documents, bounded, views};
 use crate::{
     base::Ordered,
     sync::update::{RootKind, survey, without_binaries},
@@ -31,10 +33,9 @@ impl Documents {
     ///
     /// What a name is used as is known from what its root says and holds; of a name whose every item was deleted it may
     /// be forgotten.
-    #[cfg_attr(not(test), expect(dead_code, reason = "snapshots will begin with it"))]
     pub(crate) fn load(client: u64, state: &[u8]) -> Result<Self, String> {
         let mut documents = Self::new(client);
-        let update = Update::decode_v2(state).map_err(|error| error.to_string())?;
+        let update = bounded::decode(state)?;
         let survey = survey(&update.encode_v1()).ok_or("the state cannot be read")?;
         for (name, kind) in &survey.roots {
             documents.open(name, *kind);
@@ -46,6 +47,14 @@ impl Documents {
         documents.sight.lock().quiet = false;
         documents.open_what_is_there();
         Ok(documents)
+    }
+
+    /// Whether the document is whole and has reached exactly these clocks (those of clients that are not named are 0).
+    pub(crate) fn reach(&self, clocks: &BTreeMap<u64, u64>) -> bool {
+        let txn = self.doc.transact();
+        let state = txn.state_vector();
+        let reached = state.iter().filter(|(_, clock)| **clock > 0).map(|(client, clock)| (client.get(), u64::from(*clock)));
+        !txn.has_missing_updates() && reached.into_map() == *clocks
     }
 
     /// Opens what is not open yet, by what it holds.

@@ -7,6 +7,7 @@
 mod patch;
 mod plan;
 mod position;
+mod state;
 mod undo;
 
 use std::{

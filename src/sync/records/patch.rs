@@ -43,8 +43,12 @@ impl Packed {
         self.0.len()
     }
 
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
     /// Reads one value, and keeps its bytes.
-    fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut rest = reader.clone();
         let value = Value::decode(&mut rest)?;
         if !has_plain_keys(&value) {

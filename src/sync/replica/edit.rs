@@ -1,6 +1,6 @@
 //! Local edits: applied at once, collected, signed as operations of this replica's own writer.
 
-use super::{Delivery, Replica};
+use super::{Admission, Delivery, Replica};
 use crate::{
     base::{
         Hash, Hlc, OpId, Seq, WallTime, hash,
@@ -150,7 +150,7 @@ impl Replica {
         };
         let hash = header.hash();
         let op = Op::sign(header, payload, self.signer.as_ref());
-        self.place(op, hash, None)
+        self.place(op, hash, Admission::Own)
     }
 
     /// Local stamps follow what was seen, but never a stamp that no honest clock would give (SPEC D9).

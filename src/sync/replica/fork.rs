@@ -1,7 +1,7 @@
 //! A writer that signs two operations at one position: the one with the smaller hash counts, the room is rebuilt
 //! without the other, proof is kept (SPEC §6).
 
-use super::{Outcome, Replica, Unlinked};
+use super::{Admission, Outcome, Replica, Unlinked};
 use crate::{
     base::{
         Hash, OpId, Refusal, WallTime,
@@ -10,9 +10,8 @@ use crate::{
     sync::{
         document::{Documents, Views},
         log::{LogEntry, weight},
-        update,
     },
-    wire::{Dep, Kind, Op, OpSource},
+    wire::{Dep, Op, OpSource},
 };
 
 impl Replica {
@@ -39,7 +38,7 @@ impl Replica {
         if self.log.equivocations(id.writer) >= MAX_EQUIVOCATIONS {
             return Outcome::Refused(Refusal::Equivocation);
         }
-        let Some(existing) = self.log.entry(id) else { return Outcome::Unlinked };
+        let Some(existing) = self.log.entry(id) else { return Outcome::Refused(Refusal::Equivocation) };
         if existing.hash < hash {
             self.log.keep_loser(id.seq, op, hash);
             self.log.count_fork(id.writer);
@@ -77,8 +76,9 @@ impl Replica {
             self.log.keep_loser(id.seq, entry.op, entry.hash);
         }
         self.log.count_fork(id.writer);
+        self.generation += 1;
         if self.policy.documents {
-            self.documents = Some(Documents::new(self.author.client));
+            self.documents = Some(self.base_documents());
         }
         for entry in kept {
             self.replay(entry);
@@ -92,19 +92,12 @@ impl Replica {
     }
 
     /// Places an operation again; one whose deps are gone waits.
-    fn replay(&mut self, entry: LogEntry) {
-        let (id, own) = (entry.op.header.id(), entry.op.header.writer == self.author.writer);
+    pub(super) fn replay(&mut self, entry: LogEntry) {
+        let id = entry.op.header.id();
         match self.missing(&entry.op) {
             Ok(None) => {
                 let voided = entry.void.filter(|_| entry.op.payload.is_some());
-                let op = (own && entry.op.header.kind == Kind::YJS).then(|| entry.op.clone());
-                let delivery = self.place(entry.op, entry.hash, None);
-                // Own operations are not merged when placed (they were applied when made); here they must be.
-                if let Some(op) = op.filter(|_| delivery.void.is_none())
-                    && let Ok(summary) = update::inspect(op.payload.as_deref().unwrap_or_default(), self.author.client)
-                {
-                    self.merge(&op, id, &summary);
-                }
+                self.place(entry.op, entry.hash, Admission::Again);
                 // What a backend took away is not in the payload, which is still here.
                 if voided == Some(Refusal::ClockAhead) {
                     self.void_records(id);
@@ -116,7 +109,7 @@ impl Replica {
     }
 
     /// After a rebuild: what an application that shows `before` must change.
-    fn report_differences(&mut self, before: Option<&Views>) {
+    pub(super) fn report_differences(&mut self, before: Option<&Views>) {
         if let (Some(documents), Some(before)) = (&mut self.documents, before) {
             self.changes.extend(documents.differences(before).into_iter().map(|change| (change, None)));
         }

@@ -1,6 +1,7 @@
 //! One replica of a room: judges, orders and merges operations, and makes its own (SPEC §3, §5, §6).
 
 mod edit;
+mod folding;
 mod fork;
 mod history;
 mod read;
@@ -19,6 +20,7 @@ use super::{
     judge::{Effect, Verdict, judge},
     log::{Log, LogEntry, weight},
     records::{Records, Standings},
+    snapshot::Content,
     update::UpdateSummary,
     value::Change,
 };
@@ -81,6 +83,10 @@ struct Author {
 /// A room's operations and documents.
 pub struct Replica {
     log: Log,
+    /// The snapshot that the log begins with.
+    base: Option<Content>,
+    /// Counts how often the log was built anew.
+    generation: u64,
     policy: Policy,
     signer: Box<dyn Signer>,
     author: Author,
@@ -112,6 +118,8 @@ impl Replica {
         let client = writer.yjs_client_id(room, signer.author());
         Self {
             log: Log::new(room),
+            base: None,
+            generation: 0,
             policy,
             signer,
             author: Author { writer, client },
@@ -195,6 +203,12 @@ impl Replica {
         if self.waiting.get(id).is_some_and(|(_, waiting)| *waiting == hash) {
             return Outcome::Known;
         }
+        let folded = self.log.folded(id.writer);
+        if id.seq <= folded {
+            // Of the last one it is still known which it was.
+            let other = id.seq == folded && self.log.context(id).is_none_or(|(known, _)| known != hash);
+            return if other { Outcome::Refused(Refusal::Equivocation) } else { Outcome::Known };
+        }
         if let Err(refusal) = self.check(&op, trusted).and_then(|()| self.check_room(&op)) {
             return Outcome::Refused(refusal);
         }
@@ -205,6 +219,8 @@ impl Replica {
         self.commit_patch();
         self.observe_clock(op.header.hlc, wall);
         match self.missing(&op) {
+            // The whole log would not help: what is before is known by its hash only.
+            Err(Unlinked) if id.seq == folded + 1 && folded > 0 => Outcome::Refused(Refusal::Equivocation),
             Err(Unlinked) => Outcome::Unlinked,
             Ok(Some(missing)) => {
                 if self.waiting.insert(missing, op, hash) {
@@ -217,30 +233,46 @@ impl Replica {
         }
     }
 
-    /// Takes back what [`Replica::proof_record`] and [`Replica::record`] gave, in that order, at start.
+    /// Takes back a stored proof ([`Replica::proof_record`]), before operations.
     ///
     /// # Errors
-    /// The refusal of a record that is not one of this room's, was changed, or does not follow.
-    pub fn restore(&mut self, record: &[u8]) -> Result<(), Refusal> {
-        let (tag, bytes) = record.split_first().ok_or(Refusal::Undecodable)?;
-        let op = Op::decode(bytes).map_err(|_| Refusal::Undecodable)?;
+    /// The refusal of one that is not of this room, or was changed.
+    pub fn restore_proof(&mut self, op: Op) -> Result<(), Refusal> {
         self.check(&op, true)?;
         let (id, hash) = (op.header.id(), op.header.hash());
-        if *tag == RECORD_PROOF {
-            self.log.keep_loser(id.seq, op, hash);
-            self.log.count_fork(id.writer);
-            return Ok(());
-        }
-        match self.missing(&op) {
-            Ok(None) => {
-                // Nobody is shown how a room came to be what it is when it opens.
-                self.listen(false);
-                self.place(op, hash, None);
-                self.listen(true);
-            }
-            _ => return Err(Refusal::OutOfOrder),
-        }
+        self.log.keep_loser(id.seq, op, hash);
+        self.log.count_fork(id.writer);
         Ok(())
+    }
+
+    /// Takes back a stored operation, in whatever order. Those whose predecessor or deps are not here wait; answers
+    /// what got its place.
+    ///
+    /// # Errors
+    /// The refusal of one that is not of this room, was changed, or does not link.
+    pub fn restore(&mut self, op: Op) -> Result<Vec<OpId>, Refusal> {
+        self.check(&op, true)?;
+        let hash = op.header.hash();
+        if op.header.seq <= self.log.head(op.header.writer) {
+            return Ok(Vec::new());
+        }
+        // Nobody is shown how a room came to be what it is when it opens.
+        self.listen(false);
+        let mut ready = VecDeque::from([(op, hash)]);
+        let mut restored = Vec::new();
+        while let Some((op, hash)) = ready.pop_front() {
+            match self.missing(&op) {
+                Ok(None) => {
+                    let id = self.place(op, hash, Admission::Again).id;
+                    restored.push(id);
+                    ready.extend(self.waiting.take_blocked(id));
+                }
+                Ok(Some(missing)) => self.waiting.restore(missing, op, hash),
+                Err(Unlinked) => return Err(Refusal::OutOfOrder),
+            }
+        }
+        self.listen(true);
+        Ok(restored)
     }
 
     fn listen(&mut self, listens: bool) {
@@ -253,6 +285,12 @@ impl Replica {
     #[must_use]
     pub fn record(&self, id: OpId) -> Vec<u8> {
         self.log.entry(id).map(|entry| [&[RECORD_OP], entry.op.encode().as_slice()].concat()).unwrap_or_default()
+    }
+
+    /// What to store of a snapshot.
+    #[must_use]
+    pub fn snapshot_record(bytes: &[u8]) -> Vec<u8> {
+        [&[RECORD_SNAPSHOT], bytes].concat()
     }
 
     /// How many proofs against equivocating writers there are.
@@ -268,15 +306,9 @@ impl Replica {
         proof.map(|op| [&[RECORD_PROOF], op.encode().as_slice()].concat()).unwrap_or_default()
     }
 
-    /// Names of the operations in the order in which they were delivered here.
+    /// Names of the operations that are here, in the order in which they were delivered.
     pub fn delivery_order(&self) -> impl Iterator<Item = OpId> {
         self.log.entries().iter().map(|entry| entry.op.header.id())
-    }
-
-    /// The operation delivered last.
-    #[must_use]
-    pub fn last_delivered(&self) -> Option<OpId> {
-        self.log.entries().last().map(|entry| entry.op.header.id())
     }
 
     /// The checks that need no history.
@@ -328,8 +360,7 @@ impl Replica {
             return Err(Unlinked);
         }
         let unmet = header.deps.iter().find(|dep| {
-            let known = self.log.entry(dep.id()).is_some_and(|entry| Dep::on(dep.id(), entry.hash) == **dep);
-            !known && !self.log.is_dangling(dep)
+            !self.log.meets(dep) && !self.log.is_dangling(dep)
         });
         Ok(unmet.map(Dep::id))
     }
@@ -352,7 +383,7 @@ impl Replica {
         let mut deliveries = Vec::new();
         let mut ready = VecDeque::from(ready);
         while let Some((op, hash)) = ready.pop_front() {
-            let delivery = self.place(op, hash, Some(wall));
+            let delivery = self.place(op, hash, Admission::Now(wall));
             deliveries.push(delivery);
             ready.extend(self.unblocked(delivery.id));
         }
@@ -373,11 +404,14 @@ impl Replica {
         ready
     }
 
-    /// Gives an operation its place. `wall` is set when a backend's admission applies.
-    fn place(&mut self, mut op: Op, hash: Hash, wall: Option<WallTime>) -> Delivery {
+    /// Gives an operation its place.
+    fn place(&mut self, mut op: Op, hash: Hash, admission: Admission) -> Delivery {
         let id = op.header.id();
-        let ahead = |wall: WallTime| op.header.hlc.millis() > wall.0.saturating_add(MAX_CLOCK_AHEAD_MS);
-        let void = if self.policy.backend && wall.is_some_and(ahead) && is_merged_by_clock(&op) {
+        let ahead = match admission {
+            Admission::Now(wall) => op.header.hlc.millis() > wall.0.saturating_add(MAX_CLOCK_AHEAD_MS),
+            Admission::Own | Admission::Again => false,
+        };
+        let void = if self.policy.backend && ahead && is_merged_by_clock(&op) {
             op.payload = None;
             Some(Refusal::ClockAhead)
         } else {
@@ -386,17 +420,17 @@ impl Replica {
                 self.log.settle_void(OpId { seq, ..id });
             }
             // Own edits are in the documents since they were made, but for those that a rebuild left out.
-            let is_news = id.writer != self.author.writer || op.header.kind == Kind::REISSUE;
+            let is_news = admission != Admission::Own || op.header.kind == Kind::REISSUE;
             match (effect, &update) {
                 (Effect::Documents, Some(update)) if is_news => self.merge(&op, id, update),
                 (Effect::Records, _) if is_news => self.merge_records(&op),
                 _ => {}
             }
-            self.log.append(LogEntry { op, hash, void }, clock, update.as_ref());
+            self.log.append(LogEntry { op, hash, void, effect }, clock, update.as_ref());
             return Delivery { id, void };
         };
         let clock = self.log.clock_after(id.writer, id.seq - 1);
-        self.log.append(LogEntry { op, hash, void }, clock, None);
+        self.log.append(LogEntry { op, hash, void, effect: Effect::Nothing }, clock, None);
         Delivery { id, void }
     }
 
@@ -419,8 +453,21 @@ impl Replica {
 /// An operation's `prev` is not the hash of the header before it.
 struct Unlinked;
 
-const RECORD_OP: u8 = 0;
-const RECORD_PROOF: u8 = 1;
+/// How an operation comes to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    /// Just made here: its effect is in the documents already.
+    Own,
+    /// From a peer; a backend looks at its stamp.
+    Now(WallTime),
+    /// It had a place before: read back, or placed anew.
+    Again,
+}
+
+/// What a stored record is: an operation, a proof, a snapshot.
+pub(crate) const RECORD_OP: u8 = 0;
+pub(crate) const RECORD_PROOF: u8 = 1;
+pub(crate) const RECORD_SNAPSHOT: u8 = 2;
 
 /// Whether a stamp decides anything: Yjs never looks at it, so that a wrong clock must not cost anyone their text.
 fn is_merged_by_clock(op: &Op) -> bool {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Replica, reissued, reissued_of};
+use super::{
+    Replica,
+    folding::{is_patch, last_issues, original},
+    reissued, reissued_of,
+};
 use crate::{
     base::{
         Hlc, OpId, Refusal, Seq, WallTime,
@@ -237,18 +241,9 @@ impl Replica {
     /// Builds the records anew if an operation lost its effect: what it had overwritten is in the log only.
     pub(super) fn refresh_records(&mut self) {
         let Some(told) = self.stale.take() else { return };
-        let effective = || self.log.entries().iter().filter(|entry| entry.void.is_none() && is_patch(&entry.op));
-        let original = |op: &Op| {
-            let id = op.header.id();
-            reissued_of(op).map_or(id, |(seq, ..)| OpId { seq, ..id })
-        };
-        // Of each operation the last issue that has an effect counts.
-        let mut last = BTreeMap::new();
-        for entry in effective() {
-            last.insert(original(&entry.op), entry.op.header.id());
-        }
-        let mut fresh = Records::default();
-        for entry in effective() {
+        let last = last_issues(self.log.entries().iter());
+        let mut fresh = self.base_records();
+        for entry in self.log.entries().iter().filter(|entry| entry.void.is_none() && is_patch(&entry.op)) {
             let header = &entry.op.header;
             if last.get(&original(&entry.op)) == Some(&header.id()) {
                 fresh.apply(&patch_of(&entry.op), header.hlc, header.writer, 0);
@@ -310,10 +305,6 @@ fn split_reversal((entry, stands_for): Reversal) -> Vec<Reversal> {
         room = room.saturating_sub(bytes);
     }
     pieces
-}
-
-fn is_patch(op: &Op) -> bool {
-    reissued_of(op).map_or(op.header.kind, |(_, kind, _)| kind) == Kind::RECORDS
 }
 
 /// What an operation writes to records; nothing if it is of another kind or has no payload.

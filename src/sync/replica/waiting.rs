@@ -57,6 +57,21 @@ impl Waiting {
         blocked.into_iter().filter_map(|blocked| self.take(blocked)).collect()
     }
 
+    /// Takes out everything, ascending by name.
+    pub(super) fn take_all(&mut self) -> Vec<(Op, Hash)> {
+        self.blocked.clear();
+        self.bytes = 0;
+        std::mem::take(&mut self.ops).into_values().collect()
+    }
+
+    /// Keeps what was stored, whatever its number: it was taken once.
+    pub(super) fn restore(&mut self, missing: OpId, op: Op, hash: Hash) {
+        let id = op.header.id();
+        self.bytes += weight(&op);
+        self.ops.insert(id, (op, hash));
+        self.blocked.entry(missing).or_default().insert(id);
+    }
+
     /// Forgets a writer's operations from `id` on: they belong to a branch that lost.
     pub(super) fn drop_from(&mut self, id: OpId) {
         let range = id..=OpId { seq: u64::MAX, ..id };

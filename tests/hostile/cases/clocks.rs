@@ -43,7 +43,7 @@ async fn v1_a_stamp_far_ahead_of_a_kind_merged_by_clock_is_void_and_its_author_t
     let again = session.hear_refused().await;
     assert_eq!((again.id, again.reason), (op.header.id(), Refusal::ClockAhead));
     let want = peersync::wire::Want { writer: rig.forger.writer, from: 1, full: true };
-    session.say(&Frame::Vector { entries: Vec::new(), last: true }).await;
+    session.say(&Frame::Vector { entries: Vec::new(), last: true, mask: peersync::wire::WHOLE }).await;
     session.say(&Frame::Want(want)).await;
     let payload = session.hear("the void", |frame| match frame {
         Frame::Ops(items) => items.iter().find_map(|item| match item {

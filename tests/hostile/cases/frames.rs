@@ -31,7 +31,7 @@ async fn w6_a_frame_too_large_ends_the_stream_at_its_length() {
 #[tokio::test(flavor = "multi_thread")]
 async fn w3_undecodable_bytes_end_the_session_with_a_word() {
     let rig = Rig::start().await;
-    let mut vector = Frame::Vector { entries: Vec::new(), last: true }.encode();
+    let mut vector = Frame::Vector { entries: Vec::new(), last: true, mask: peersync::wire::WHOLE }.encode();
     vector.push(0);
     let mut hello = Frame::Hello(rig.hostile.hello(room(), &rig.forger.signer)).encode();
     hello.push(0);

@@ -58,8 +58,11 @@ async fn s2_a_hello_with_another_node_s_binding_ends_the_session() {
     let stolen = rig.forger.signer.sign(&Hello::binding(room(), &other));
     let elsewhere = RoomId::open("elsewhere");
     let other_room = rig.forger.signer.sign(&Hello::binding(elsewhere, &NodeId(rig.hostile.node.to_bytes())));
-    let claimed = Hello { author: rig.witness.author(), ..honest.clone() };
-    for hello in [Hello { binding: stolen, ..honest.clone() }, Hello { binding: other_room, ..honest }, claimed] {
+    let as_author = |author, binding| Hello { author: Some((author, binding)), ..honest.clone() };
+    let (own, _) = honest.author.unwrap();
+    let valid = honest.author.unwrap().1;
+    let claims = [as_author(own, stolen), as_author(own, other_room), as_author(rig.witness.author(), valid)];
+    for hello in claims {
         let mut session = rig.hostile.open().await;
         session.say(&Frame::Hello(hello)).await;
         assert_eq!(session.hear_end().await, Some(Refusal::WrongAuthor));
