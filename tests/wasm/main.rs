@@ -6,6 +6,9 @@
 
 mod engine;
 mod fake_socket;
+mod store;
+#[path = "../contract/suite.rs"]
+mod suite;
 mod support;
 mod transport;
 
