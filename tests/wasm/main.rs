@@ -6,6 +6,8 @@
 
 mod engine;
 mod fake_socket;
+mod indexeddb;
+mod page;
 mod store;
 #[path = "../contract/suite.rs"]
 mod suite;
