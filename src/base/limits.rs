@@ -85,7 +85,10 @@ pub const STORE_GROUP_BYTES: usize = 8 << 20;
 pub const STORE_CACHE_BYTES: usize = 64 << 20;
 /// Entries that one request to a browser's database reads: few enough that the longest operations take 16 MiB, many
 /// enough that the way there and back does not count.
-pub const STORE_PAGE_ENTRIES: u32 = 256;
+pub const STORE_PAGE_ENTRIES: u64 = 256;
+/// Reads of a browser's database that share a transaction: rooms have thousands of short lists, but each read may be
+/// of a page of the longest operations. More wait for the next transaction.
+pub const STORE_READS_AT_ONCE: usize = 16;
 /// While a browser's database is opened: from one word of the browser to the next. Longer, as when another page holds
 /// on to an older version: an error (`Io`).
 pub const STORE_OPEN_TIMEOUT_MS: u64 = 5_000;

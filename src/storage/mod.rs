@@ -11,6 +11,7 @@ mod memory;
 pub mod native;
 mod queue;
 mod rows;
+mod schema1;
 
 use std::{future::Future, pin::Pin};
 

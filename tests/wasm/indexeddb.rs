@@ -30,7 +30,7 @@ fn is_hole(result: &Result<(), StoreError>) -> bool {
 // ── Several pages ────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[wasm_bindgen_test]
-async fn st18_two_pages_append_to_one_list() {
+async fn st19_two_pages_append_to_one_list() {
     let name = fresh_name();
     let (one, two) = (open(&name).await, open(&name).await);
     let entry = |i: u64| vec![append(1, i, &i.to_be_bytes())];
@@ -52,7 +52,7 @@ async fn st18_two_pages_append_to_one_list() {
 }
 
 #[wasm_bindgen_test]
-async fn st18_a_hole_is_judged_by_what_is_stored() {
+async fn st19_a_hole_is_judged_by_what_is_stored() {
     let name = fresh_name();
     let (one, two) = (open(&name).await, open(&name).await);
     commit(&one, vec![append(1, 0, b"0"), append(1, 1, b"1")]).await.unwrap();
@@ -64,7 +64,7 @@ async fn st18_a_hole_is_judged_by_what_is_stored() {
 }
 
 #[wasm_bindgen_test]
-async fn st18_a_page_makes_way_for_an_upgrade_at_once() {
+async fn st19_a_page_makes_way_for_an_upgrade_at_once() {
     let name = fresh_name();
     let store = open(&name).await;
     commit(&store, vec![append(1, 0, b"x")]).await.unwrap();
@@ -83,7 +83,7 @@ async fn st18_a_page_makes_way_for_an_upgrade_at_once() {
 // ── Deleted, closed ──────────────────────────────────────────────────────────────────────────────────────────────
 
 #[wasm_bindgen_test]
-async fn st19_a_deleted_database_answers_hole_and_begins_again() {
+async fn st20_a_deleted_database_answers_hole_and_begins_again() {
     let name = fresh_name();
     let store = open(&name).await;
     commit(&store, vec![append(1, 0, b"a"), append(1, 1, b"b"), meta("key", Some(b"value"))]).await.unwrap();
@@ -96,7 +96,7 @@ async fn st19_a_deleted_database_answers_hole_and_begins_again() {
 }
 
 #[wasm_bindgen_test]
-async fn st19_the_first_append_after_a_deletion_is_refused_wherever_it_appends() {
+async fn st20_the_first_append_after_a_deletion_is_refused_wherever_it_appends() {
     let name = fresh_name();
     let store = open(&name).await;
     commit(&store, vec![append(1, 0, b"a")]).await.unwrap();
@@ -128,7 +128,7 @@ const CAPTURE: &str = "
     return () => { IDBFactory.prototype.open = real; };";
 
 #[wasm_bindgen_test]
-async fn st19_a_connection_that_was_closed_is_opened_again() {
+async fn st20_a_connection_that_was_closed_is_opened_again() {
     let name = fresh_name();
     let _patched = Patched::new(CAPTURE);
     let store = open(&name).await;
@@ -274,7 +274,7 @@ async fn st11_a_database_of_something_else_is_corrupt() {
 // ── Browsers that fail ───────────────────────────────────────────────────────────────────────────────────────────
 
 #[wasm_bindgen_test]
-async fn st20_without_indexeddb_storage_is_missing() {
+async fn st21_without_indexeddb_storage_is_missing() {
     for factory in [
         "undefined",
         "null",
@@ -293,7 +293,7 @@ async fn st20_without_indexeddb_storage_is_missing() {
 }
 
 #[wasm_bindgen_test]
-async fn st20_opening_is_tried_three_times() {
+async fn st21_opening_is_tried_three_times() {
     for (failures, opens) in [(2, true), (3, false)] {
         let factory = format!(
             "(() => {{
@@ -314,7 +314,7 @@ async fn st20_opening_is_tried_three_times() {
 }
 
 #[wasm_bindgen_test]
-async fn st20_an_opening_that_is_blocked_fails_in_time_and_blocks_nobody() {
+async fn st21_an_opening_that_is_blocked_fails_in_time_and_blocks_nobody() {
     let name = fresh_name();
     // An older version that does not make way.
     js(&name, "globalThis.older = await open(1);").await;
@@ -328,7 +328,7 @@ async fn st20_an_opening_that_is_blocked_fails_in_time_and_blocks_nobody() {
 }
 
 #[wasm_bindgen_test]
-async fn st20_a_browser_that_never_answers_is_an_error() {
+async fn st21_a_browser_that_never_answers_is_an_error() {
     let name = fresh_name();
     let _hasty = Patched::hasty();
     {

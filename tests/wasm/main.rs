@@ -8,6 +8,8 @@ mod engine;
 mod fake_socket;
 mod indexeddb;
 mod page;
+mod schema1;
+mod speed;
 mod store;
 #[path = "../contract/suite.rs"]
 mod suite;

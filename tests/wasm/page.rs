@@ -25,8 +25,14 @@ const PRELUDE: &str = r"
 
 /// Runs `script`, the body of an async function that knows the database's `name`.
 pub async fn js(name: &str, script: &str) -> JsValue {
+    js_given(name, &JsValue::NULL, script).await
+}
+
+/// The same, and `given` as well.
+pub async fn js_given(name: &str, given: &JsValue, script: &str) -> JsValue {
     let body = format!("return (async () => {{ {PRELUDE} {script} }})()");
-    let promise = Function::new_with_args("name", &body).call1(&JsValue::NULL, &name.into()).unwrap();
+    let run = Function::new_with_args("name, given", &body);
+    let promise = run.call2(&JsValue::NULL, &name.into(), given).unwrap();
     JsFuture::from(promise.unchecked_into::<Promise>()).await.unwrap()
 }
 

@@ -1,8 +1,12 @@
-//! The transport in a worker, where there is no `window`. Run by `npm run test:wasm`, as `tests/wasm` is.
+//! The transport and the store in a worker, where there is no `window`. Run by `npm run test:wasm`, as `tests/wasm` is.
 
 #![cfg(all(wasm_browser, feature = "net"))]
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../wasm/store.rs"]
+mod store;
+#[path = "../contract/suite.rs"]
+mod suite;
 #[path = "../wasm/support.rs"]
 #[allow(dead_code)]
 mod support;

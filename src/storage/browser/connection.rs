@@ -45,16 +45,8 @@ impl Connection {
     }
 
     /// Closes; the next call opens again.
-    fn discard(&mut self) {
+    pub(super) fn discard(&mut self) {
         self.open = None;
-    }
-
-    /// What a call came to. After an error that may be the connection's, the next call opens a new one.
-    pub(super) fn settle<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        if matches!(result, Err(StoreError::Io(_))) {
-            self.discard();
-        }
-        result
     }
 
     async fn database(&mut self) -> Result<&IdbDatabase, StoreError> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use futures::{channel::oneshot, future::Shared};
 
-use self::worker::Job;
+use self::worker::{Job, Read};
 use super::{
     Entry, Flush, ListId, ListState, Store, StoreError, StoreFuture, Write,
     queue::{self, Queue},
@@ -62,11 +62,11 @@ impl IndexedDbStore {
 
 impl Store for IndexedDbStore {
     fn lists(&self, room: RoomId) -> StoreFuture<Vec<ListState>> {
-        queue::ask(&self.jobs, |answer| Job::Lists { room, answer })
+        queue::ask(&self.jobs, |answer| Job::Read(Read::Lists { room, answer }))
     }
 
     fn load(&self, list: ListId, from: u64, limit: usize) -> StoreFuture<Vec<Entry>> {
-        queue::ask(&self.jobs, |answer| Job::Load { list, from, limit, answer })
+        queue::ask(&self.jobs, |answer| Job::Read(Read::Load { list, from, limit, answer }))
     }
 
     fn commit(&self, writes: Vec<Write>, flush: Flush) -> StoreFuture<()> {
@@ -74,11 +74,11 @@ impl Store for IndexedDbStore {
     }
 
     fn meta(&self, key: &str) -> StoreFuture<Option<Vec<u8>>> {
-        queue::ask(&self.jobs, |answer| Job::Meta { key: key.to_owned(), answer })
+        queue::ask(&self.jobs, |answer| Job::Read(Read::Meta { key: key.to_owned(), answer }))
     }
 
     fn keys(&self, prefix: &str, limit: usize) -> StoreFuture<Vec<String>> {
-        queue::ask(&self.jobs, |answer| Job::Keys { prefix: prefix.to_owned(), limit, answer })
+        queue::ask(&self.jobs, |answer| Job::Read(Read::Keys { prefix: prefix.to_owned(), limit, answer }))
     }
 
     fn is_durable(&self) -> bool {

@@ -10,7 +10,7 @@ use futures::{
     future::{Either, select},
 };
 use futures_timer::Delay;
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{Event, IdbDatabase, IdbKeyRange, IdbObjectStore, IdbRequest, IdbTransaction};
 
@@ -165,6 +165,16 @@ pub(super) fn bytes_of(value: JsValue) -> Result<Vec<u8>, StoreError> {
         Ok(bytes) => Ok(bytes.to_vec()),
         Err(_) => Err(StoreError::Corrupt("a value that is no bytes".to_owned())),
     }
+}
+
+/// The bytes of a key, which the browser gives back as the buffer alone. None of something that is no such key.
+pub(super) fn key_bytes(key: &JsValue) -> Vec<u8> {
+    key.dyn_ref::<ArrayBuffer>().map(|key| Uint8Array::new(key).to_vec()).unwrap_or_default()
+}
+
+/// What `getAll` and `getAllKeys` answer.
+pub(super) fn array(value: JsValue) -> Result<Array, StoreError> {
+    value.dyn_into().map_err(|_| StoreError::Corrupt("rows that are no array".to_owned()))
 }
 
 /// From `low` to `high`, without `high` if `open`.

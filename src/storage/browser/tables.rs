@@ -9,10 +9,12 @@
 //!
 //! Keys and values are bytes but for `meta`'s keys. Rows are those of the server's file (`rows.rs`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use js_sys::Array;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 use web_sys::IdbObjectStore;
 
 use super::{
@@ -21,7 +23,7 @@ use super::{
         lengths::{Bounds, Lengths, Step},
         rows::{self, damaged, entry_key, list_key, list_of},
     },
-    request::{Asked, Transaction, ask, bytes_of, error_of, js_bytes, range},
+    request::{Asked, Transaction, array, ask, bytes_of, error_of, js_bytes, key_bytes, range},
 };
 use crate::base::{RoomId, limits::STORE_PAGE_ENTRIES};
 
@@ -160,8 +162,7 @@ pub(super) async fn lists(transaction: &Transaction, room: RoomId) -> Result<Vec
     let keys = array(keys.answer().await?)?;
     let mut found = Vec::new();
     for (key, row) in keys.iter().zip(rows.iter()) {
-        // The browser gives a key back as the buffer alone.
-        let list = list_of(&js_sys::Uint8Array::new(&key).to_vec())?;
+        let list = list_of(&key_bytes(&key))?;
         let Bounds { first, end } = bounds_in(list, row)?;
         found.push(ListState { list: list.list, first, end });
     }
@@ -175,60 +176,54 @@ pub(super) async fn load(
     from: u64,
     limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
-    let entries = transaction.store(ENTRIES)?;
-    let any = Asked::new(entries.get_key(&entry_range(list, 0, None)?))?;
-    let row = ask(transaction.store(LISTS)?.get(&js_bytes(&list_key(list)))).await?;
-    if row.is_undefined() && !any.answer().await?.is_undefined() {
-        return Err(damaged("the bounds of a list are missing"));
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    let mut pages = Pages { entries: transaction.store(ENTRIES)?, list, found: Vec::new() };
+    let bounds = Asked::new(transaction.store(LISTS)?.get(&js_bytes(&list_key(list))))?;
+    // Most lists are short, and there may be thousands: the first page is asked for before it is known what there is.
+    let first = pages.ask(from, limit.min(STORE_PAGE_ENTRIES) + 1)?;
+    let bounds = bounds_in(list, bounds.answer().await?)?;
+    let start = from.max(bounds.first);
+    let end = bounds.end.min(start.saturating_add(limit));
+    let page_end = |start: u64| end.min(start.saturating_add(STORE_PAGE_ENTRIES));
+    // Where the list ends, one entry more is asked for, which must not be there.
+    let ask = |pages: &Pages, from| pages.ask(from, page_end(from) - from + u64::from(page_end(from) == bounds.end));
+    let mut page = Some((start, first));
+    while let Some((start, asked)) = page {
+        let to = page_end(start);
+        // The next is on its way while this is read.
+        page = if to < end { Some((to, ask(&pages, to)?)) } else { None };
+        pages.read(asked, start..to, to == bounds.end).await?;
     }
-    let bounds = bounds_in(list, row)?;
-    let from = from.max(bounds.first);
-    let end = bounds.end.min(from.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX)));
-    let pages = Pages { entries: &entries, list, end, bounds };
-    let mut starts = (from..end).step_by(STORE_PAGE_ENTRIES as usize);
-    let mut found = Vec::new();
-    // The next page is on its way while one is read.
-    let mut next = starts.next().map(|start| pages.ask(start)).transpose()?;
-    while let Some(asked) = next {
-        next = starts.next().map(|start| pages.ask(start)).transpose()?;
-        pages.read(asked.answer().await?, from, &mut found)?;
-    }
-    Ok(found)
+    Ok(pages.found)
 }
 
-/// What is read of a list, in pages.
-struct Pages<'a> {
-    entries: &'a IdbObjectStore,
+/// What is read of a list, page by page.
+struct Pages {
+    entries: IdbObjectStore,
     list: ListId,
-    /// Where reading ends.
-    end: u64,
-    bounds: Bounds,
+    found: Vec<Entry>,
 }
 
-impl Pages<'_> {
-    /// The page from `start` on. Where the list ends, one entry more is asked for, which must not be there.
-    fn ask(&self, start: u64) -> Result<Asked, StoreError> {
-        let count = self.page_end(start) - start + u64::from(self.page_end(start) == self.bounds.end);
-        let range = entry_range(self.list, start, None)?;
-        Asked::new(self.entries.get_all_with_key_and_limit(&range, u32::try_from(count).unwrap_or(u32::MAX)))
+impl Pages {
+    fn ask(&self, from: u64, count: u64) -> Result<Asked, StoreError> {
+        let range = entry_range(self.list, from, None)?;
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        Asked::new(self.entries.get_all_with_key_and_limit(&range, count))
     }
 
-    /// Adds a page to what was `found` since `from`.
-    fn read(&self, page: JsValue, from: u64, found: &mut Vec<Entry>) -> Result<(), StoreError> {
-        let page = array(page)?;
-        let start = from.saturating_add(found.len() as u64);
-        if u64::from(page.length()) != self.page_end(start) - start {
-            return Err(damaged("entries of a list are missing"));
+    /// Takes the entries of `range` from the page that begins with them, and has no others if they are the `last`.
+    async fn read(&mut self, page: Asked, range: Range<u64>, last: bool) -> Result<(), StoreError> {
+        let page = array(page.answer().await?)?;
+        let (found, expected) = (u64::from(page.length()), range.end.saturating_sub(range.start));
+        if found < expected || (last && found > expected) {
+            return Err(damaged("the bounds of a list are not those of its entries"));
         }
-        for (index, row) in (start..).zip(page.iter()) {
+        for (index, row) in range.zip(page.iter()) {
             // A check is over the key too: a row in the place of another does not pass.
-            found.push(Entry { index, bytes: rows::unseal(&entry_key(self.list, index), &bytes_of(row)?)? });
+            let bytes = rows::unseal(&entry_key(self.list, index), &bytes_of(row)?)?;
+            self.found.push(Entry { index, bytes });
         }
         Ok(())
-    }
-
-    fn page_end(&self, start: u64) -> u64 {
-        self.end.min(start.saturating_add(STORE_PAGE_ENTRIES.into()))
     }
 }
 
@@ -265,8 +260,4 @@ fn bounds_in(list: ListId, row: JsValue) -> Result<Bounds, StoreError> {
 fn entry_range(list: ListId, from: u64, to: Option<u64>) -> Result<JsValue, StoreError> {
     let high = entry_key(list, to.unwrap_or(u64::MAX));
     range(&js_bytes(&entry_key(list, from)), &js_bytes(&high), to.is_some())
-}
-
-fn array(value: JsValue) -> Result<Array, StoreError> {
-    value.dyn_into().map_err(|_| damaged("rows that are no array"))
 }

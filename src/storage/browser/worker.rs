@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::{FutureExt as _, channel::oneshot};
+use futures::{FutureExt as _, channel::oneshot, future::join_all};
 
 use super::{
     super::{
@@ -11,17 +11,22 @@ use super::{
     },
     IndexedDbStore,
     connection::Connection,
-    request::Access,
+    request::{Access, Transaction},
     tables::{self, ENTRIES, LISTS, META},
 };
 use crate::base::{
     RoomId,
-    limits::{STORE_GROUP_BYTES, STORE_GROUP_MAX, STORE_QUEUE},
+    limits::{STORE_GROUP_BYTES, STORE_GROUP_MAX, STORE_QUEUE, STORE_READS_AT_ONCE},
 };
 
 #[derive(Debug)]
 pub(super) enum Job {
     Commit { writes: Vec<Write>, flush: Flush, answer: Answer<()> },
+    Read(Read),
+}
+
+#[derive(Debug)]
+pub(super) enum Read {
     Lists { room: RoomId, answer: Answer<Vec<ListState>> },
     Load { list: ListId, from: u64, limit: usize, answer: Answer<Vec<Entry>> },
     Meta { key: String, answer: Answer<Option<Vec<u8>>> },
@@ -50,23 +55,28 @@ async fn serve(jobs: &Queue<Job>, connection: &mut Connection) {
         if jobs.is_empty() {
             return;
         }
-        let (mut commits, mut answers) = (Vec::new(), Vec::new());
+        let (mut commits, mut answers, mut reads) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match job {
                 Job::Commit { writes, answer, .. } => {
                     commits.push(writes);
                     answers.push(answer);
                 }
-                read => respond(connection, read).await,
+                Job::Read(read) => reads.push(read),
             }
         }
-        let results = match commit(connection, &commits, group.flush).await {
-            Ok(results) => results,
-            Err(error) => vec![Err(error); answers.len()],
-        };
-        for (answer, result) in answers.into_iter().zip(results) {
-            // Nobody waits any more: the commit stands all the same.
-            _ = answer.send(result);
+        match group.flush {
+            Some(flush) => {
+                let results = match commit(connection, &commits, flush).await {
+                    Ok(results) => results,
+                    Err(error) => vec![Err(error); answers.len()],
+                };
+                for (answer, result) in answers.into_iter().zip(results) {
+                    // Nobody waits any more: the commit stands all the same.
+                    _ = answer.send(result);
+                }
+            }
+            None => answer(connection, reads).await,
         }
     }
 }
@@ -75,9 +85,8 @@ async fn serve(jobs: &Queue<Job>, connection: &mut Connection) {
 async fn commit(
     connection: &mut Connection,
     group: &[Vec<Write>],
-    flush: Option<Flush>,
+    flush: Flush,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    let Some(flush) = flush else { return Ok(Vec::new()) };
     if group.iter().all(Vec::is_empty) {
         return Ok(vec![Ok(()); group.len()]);
     }
@@ -88,66 +97,69 @@ async fn commit(
     if result.is_ok() {
         connection.forgot &= group.iter().all(|writes| tables::first_append(writes).is_none());
     }
-    connection.settle(result)
+    if is_connections(&result) {
+        connection.discard();
+    }
+    result
 }
 
-async fn respond(connection: &mut Connection, job: Job) {
-    match job {
-        Job::Lists { room, answer } => {
-            let result = match connection.begin(&[LISTS], Access::Read).await {
-                Ok(transaction) => tables::lists(&transaction, room).await,
-                Err(error) => Err(error),
-            };
-            _ = answer.send(connection.settle(result));
-        }
-        Job::Load { list, from, limit, answer } => {
-            let result = match connection.begin(&[LISTS, ENTRIES], Access::Read).await {
-                Ok(transaction) => tables::load(&transaction, list, from, limit).await,
-                Err(error) => Err(error),
-            };
-            _ = answer.send(connection.settle(result));
-        }
-        Job::Meta { key, answer } => {
-            let result = match connection.begin(&[META], Access::Read).await {
-                Ok(transaction) => tables::meta(&transaction, &key).await,
-                Err(error) => Err(error),
-            };
-            _ = answer.send(connection.settle(result));
-        }
-        Job::Keys { prefix, limit, answer } => {
-            let result = match connection.begin(&[META], Access::Read).await {
-                Ok(transaction) => tables::keys(&transaction, &prefix, limit).await,
-                Err(error) => Err(error),
-            };
-            _ = answer.send(connection.settle(result));
-        }
-        // Done with its group.
-        Job::Commit { .. } => {}
+/// Answers reads in one transaction, which they use side by side.
+async fn answer(connection: &mut Connection, reads: Vec<Read>) {
+    let begun = connection.begin(&[LISTS, ENTRIES, META], Access::Read).await;
+    let transaction = begun.as_ref().map_err(Clone::clone);
+    let failed = join_all(reads.into_iter().map(|read| read.answer(transaction.clone()))).await;
+    if failed.contains(&true) {
+        connection.discard();
     }
 }
 
-/// Which jobs are done together: one read, or commits of one class within the bounds of a transaction.
+impl Read {
+    /// Whether it failed in a way that may be the connection's.
+    async fn answer(self, transaction: Result<&Transaction, StoreError>) -> bool {
+        match self {
+            Self::Lists { room, answer } => send(answer, async { tables::lists(transaction?, room).await }).await,
+            Self::Load { list, from, limit, answer } => {
+                send(answer, async { tables::load(transaction?, list, from, limit).await }).await
+            }
+            Self::Meta { key, answer } => send(answer, async { tables::meta(transaction?, &key).await }).await,
+            Self::Keys { prefix, limit, answer } => {
+                send(answer, async { tables::keys(transaction?, &prefix, limit).await }).await
+            }
+        }
+    }
+}
+
+async fn send<T>(answer: Answer<T>, result: impl Future<Output = Result<T, StoreError>>) -> bool {
+    let result = result.await;
+    let failed = is_connections(&result);
+    _ = answer.send(result);
+    failed
+}
+
+/// Whether another connection may do better.
+const fn is_connections<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Io(_)))
+}
+
+/// Which jobs share a transaction: reads, or commits of one class.
 #[derive(Debug, Default)]
 struct Group {
-    /// Of its commits; none in a group that is a read.
+    /// Of its commits; none if it reads.
     flush: Option<Flush>,
     jobs: usize,
     bytes: usize,
 }
 
 impl Group {
-    /// Whether `job`, the next one, belongs to this group. The first always does.
+    /// Whether `job`, the next one, belongs to this group. The first always does, even if this says otherwise.
     fn fits(&mut self, job: &Job) -> bool {
         self.jobs += 1;
         self.bytes = self.bytes.saturating_add(job.bytes());
         if self.jobs == 1 {
             self.flush = job.flush();
-            return true;
         }
-        self.flush.is_some()
-            && self.flush == job.flush()
-            && self.jobs <= STORE_GROUP_MAX
-            && self.bytes <= STORE_GROUP_BYTES
+        let most = if self.flush.is_some() { STORE_GROUP_MAX } else { STORE_READS_AT_ONCE };
+        self.flush == job.flush() && self.jobs <= most && self.bytes <= STORE_GROUP_BYTES
     }
 }
 
@@ -155,7 +167,7 @@ impl Job {
     const fn flush(&self) -> Option<Flush> {
         match self {
             Self::Commit { flush, .. } => Some(*flush),
-            _ => None,
+            Self::Read(_) => None,
         }
     }
 

@@ -9,28 +9,21 @@
 //! transaction: a crash leaves schema 1. A room that cannot be read so stays where it was, and its lists are damaged;
 //! the others go on.
 
-use std::collections::BTreeMap;
-
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata as _, TableDefinition, TableError, WriteTransaction};
 
 use super::{
-    super::{ListId, StoreError, Write},
+    super::{
+        StoreError, Write,
+        schema1::{Places, RecordKey, record_key},
+    },
     database::Failure,
     rows::{damaged, unseal},
     tables,
 };
-use crate::{base::RoomId, wire::Op};
-
-type RecordKey = [u8; 40];
+use crate::base::RoomId;
 
 const ROOMS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("rooms");
 const RECORDS: TableDefinition<'_, &RecordKey, &[u8]> = TableDefinition::new("entries");
-
-const TAG_OP: u8 = 0;
-const TAG_PROOF: u8 = 1;
-
-/// The list of a room's proofs.
-const OWN_LIST: u64 = 0;
 
 /// Makes schema 2 of schema 1. `old` shows the file as it is before.
 pub(super) fn run(old: &ReadTransaction, txn: WriteTransaction) -> Result<(), Failure> {
@@ -91,14 +84,14 @@ fn remove(txn: &WriteTransaction, moved: &[RoomId]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What stores a room's records anew. Each must be where it belongs: in this room, and next in its list.
+/// What stores a room's records anew.
 fn read_room(
     records: &ReadOnlyTable<&'static RecordKey, &'static [u8]>,
     room: RoomId,
     len: &[u8],
 ) -> Result<Vec<Write>, Failure> {
     let len = u64::from_be_bytes(len.try_into().map_err(|_| damaged("a room without a length"))?);
-    let mut ends = BTreeMap::<u64, u64>::new();
+    let mut places = Places::of(room);
     let mut writes = Vec::new();
     let (first, last) = (record_key(room, 0), record_key(room, u64::MAX));
     for row in records.range::<&RecordKey>(&first..=&last)? {
@@ -107,34 +100,8 @@ fn read_room(
             return Err(damaged("records of a room are missing"));
         }
         let bytes = unseal(key.value(), value.value())?;
-        let (list, seq) = place(room, &bytes)?;
-        let end = ends.entry(list).or_default();
-        if seq.is_some_and(|seq| seq != end.saturating_add(1)) {
-            return Err(damaged("a writer's operations are not in order"));
-        }
-        writes.push(Write::Append { list: ListId { room, list }, index: *end, bytes });
-        *end = end.saturating_add(1);
+        let (list, index) = places.next(&bytes)?;
+        writes.push(Write::Append { list, index, bytes });
     }
     if writes.len() as u64 == len { Ok(writes) } else { Err(damaged("records of a room are missing")) }
-}
-
-/// The list of a record, and the operation's position there. A proof goes behind those before it.
-fn place(room: RoomId, record: &[u8]) -> Result<(u64, Option<u64>), Failure> {
-    let (tag, bytes) = record.split_first().ok_or_else(|| damaged("an empty record"))?;
-    let op = Op::decode(bytes).map_err(|error| damaged(&format!("a record is no operation: {error}")))?;
-    match (*tag, op.header.writer.0) {
-        _ if op.header.room != room => Err(damaged("a record of another room")),
-        (TAG_PROOF, _) => Ok((OWN_LIST, None)),
-        // Such a writer has no list.
-        (TAG_OP, OWN_LIST) => Err(damaged("an operation of no writer")),
-        (TAG_OP, writer) => Ok((writer, Some(op.header.seq))),
-        (tag, _) => Err(damaged(&format!("a record of unknown kind {tag}"))),
-    }
-}
-
-fn record_key(room: RoomId, index: u64) -> RecordKey {
-    let mut key = [0; 40];
-    key[..32].copy_from_slice(&room.0);
-    key[32..].copy_from_slice(&index.to_be_bytes());
-    key
 }
