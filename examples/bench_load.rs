@@ -111,7 +111,14 @@ async fn connect_all(options: &Options) -> Result<Vec<Client>, Box<dyn Error>> {
             Mode::Fanout => format!("bench-{}", std::process::id()),
         };
         let address = options.url.clone();
-        let client = Client::open(ClientOptions { address, room, author_seed: None, token: Vec::new(), store: None });
+        let client = Client::open(ClientOptions {
+            address,
+            room,
+            author_seed: None,
+            token: Vec::new(),
+            store: None,
+            tabs: None,
+        });
         let client = client.await?;
         client.connect();
         clients.push(client);

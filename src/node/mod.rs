@@ -10,11 +10,14 @@ mod rooms;
 mod spawn;
 mod stats;
 mod swarm;
+mod tabs;
+mod tunnels;
 
-pub use client::{Client, ClientError, ClientEvent, ClientOptions, Status};
+pub use client::{Client, ClientError, ClientEvent, ClientOptions, Status, TabsOptions};
 pub use clock::random_seed;
 pub use config::{NodeConfig, NodeLimits, Role};
 pub use stats::{Counter, NodeStats};
+pub use tunnels::{Tunnel, TunnelStream, Tunnels};
 
 /// What bindings need of the cores, so that they depend on this module alone.
 pub use crate::{
@@ -47,6 +50,7 @@ use rooms::Rooms;
 use spawn::spawn;
 use stats::Totals;
 use swarm::{Behaviour, Command, Dialed};
+use tunnels::{Direct, UPLINK_PROTOCOL};
 
 use crate::base::{
     AuthorId, NodeId, WallTime,
@@ -66,6 +70,7 @@ pub struct Node {
     commands: mpsc::Sender<Command>,
     control: libp2p_stream::Control,
     rooms: Arc<Rooms>,
+    direct: Arc<Direct>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -103,8 +108,9 @@ impl Node {
             });
         }
         let (commands, receiver) = mpsc::channel(COMMAND_QUEUE);
-        spawn(swarm::run(swarm, receiver, totals));
-        Ok(Self { peer_id, commands, control, rooms, stopping: Arc::default() })
+        let direct = Arc::default();
+        spawn(swarm::run(swarm, receiver, totals, Arc::clone(&direct)));
+        Ok(Self { peer_id, commands, control, rooms, direct, stopping: Arc::default() })
     }
 
     /// This node's transport identity.
@@ -135,6 +141,14 @@ impl Node {
         if self.commands.clone().send(Command::Stop(done)).await.is_ok() {
             let _ = stopped.await;
         }
+    }
+
+    /// From now on peers may carry the connections of others over theirs: what comes is for the caller to admit, and to
+    /// hand to the transport. `None` if somebody has them already.
+    #[must_use]
+    pub fn tunnels(&self) -> Option<Tunnels> {
+        let incoming = self.control.clone().accept(UPLINK_PROTOCOL).ok()?;
+        Some(Tunnels::new(incoming, Arc::clone(&self.direct)))
     }
 
     async fn dial(&self, address: Multiaddr, peer: Option<PeerId>) -> Result<Dialed, DialError> {

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{AsyncReadExt, FutureExt, future::poll_fn, pin_mut, select_biased};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, FutureExt, future::poll_fn, pin_mut, select_biased};
 use futures_timer::Delay;
 use libp2p::{PeerId, Stream};
 
@@ -46,7 +46,7 @@ pub(crate) struct Room {
 #[derive(Debug)]
 struct Inner {
     engine: Engine,
-    links: BTreeMap<LinkId, Arc<LinkQueue>>,
+    links: BTreeMap<LinkId, Link>,
     /// Events for the application; `None` when nobody listens (a server).
     events: Option<VecDeque<Event>>,
     listener: Option<Waker>,
@@ -55,6 +55,24 @@ struct Inner {
     timer: Option<Waker>,
     idle_since: Timestamp,
     trouble: Option<StoreError>,
+}
+
+#[derive(Debug)]
+struct Link {
+    queue: Arc<LinkQueue>,
+    kin: bool,
+}
+
+/// Ends its session when it is dropped, wherever that was being served.
+struct Attached<'a> {
+    room: &'a Arc<Room>,
+    link: LinkId,
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        self.room.detach(self.link);
+    }
 }
 
 impl Room {
@@ -103,7 +121,18 @@ impl Room {
     /// Serves a session until its stream ends. `first` is a frame that was already read.
     pub(crate) async fn serve(self: &Arc<Self>, peer: PeerId, stream: Stream, pinned: bool, first: Option<Vec<u8>>) {
         let neighbour = Neighbour { node: NodeId(peer.to_bytes()), pinned, kin: false, opener: first.is_none() };
+        self.serve_neighbour(neighbour, stream, first).await;
+    }
+
+    /// [`Room::serve`] over any byte stream. Dropping the future ends the session.
+    pub(crate) async fn serve_neighbour(
+        self: &Arc<Self>,
+        neighbour: Neighbour,
+        stream: impl AsyncRead + AsyncWrite,
+        first: Option<Vec<u8>>,
+    ) {
         let (link, queue) = self.attach(neighbour);
+        let _attached = Attached { room: self, link };
         if let Some(bytes) = first {
             self.frame(link, bytes);
         }
@@ -133,14 +162,13 @@ impl Room {
                 select_biased! { _ = writing => {}, () = patience => {} }
             }
         }
-        self.detach(link);
     }
 
     /// Begins a session over whatever carries its frames: what is queued goes to the peer, in order.
     pub(crate) fn attach(self: &Arc<Self>, neighbour: Neighbour) -> (LinkId, Arc<LinkQueue>) {
         let link = LinkId(self.next_link.fetch_add(1, Relaxed));
         let queue = Arc::new(LinkQueue::default());
-        self.lock().links.insert(link, Arc::clone(&queue));
+        self.lock().links.insert(link, Link { queue: Arc::clone(&queue), kin: neighbour.kin });
         Totals::rise(&self.totals.sessions);
         let Neighbour { node, pinned, kin, opener } = neighbour;
         note!(room = ?self.id, link = link.0, peer = ?node, "session opened");
@@ -161,7 +189,7 @@ impl Room {
     /// Ends a session. Once; a link that was forgotten meanwhile is left alone.
     pub(crate) fn detach(self: &Arc<Self>, link: LinkId) {
         let removed = self.lock().links.remove(&link);
-        if let Some(queue) = removed {
+        if let Some(Link { queue, .. }) = removed {
             queue.close();
             Totals::fall(&self.totals.sessions);
             note!(room = ?self.id, link = link.0, "session ended");
@@ -190,17 +218,17 @@ impl Room {
 
     /// Ends every session after what is queued was written.
     pub(crate) fn close_links(&self) {
-        for queue in self.lock().links.values() {
-            queue.close();
+        for link in self.lock().links.values() {
+            link.queue.close();
         }
     }
 
-    /// Takes off links whose serving task was dropped midway.
+    /// Ends the sessions with other nodes than this origin's tabs, without waiting for those that serve them.
     pub(crate) fn forget_links(self: &Arc<Self>) {
-        let links: Vec<LinkId> = std::mem::take(&mut self.lock().links).into_keys().collect();
+        let links: Vec<LinkId> =
+            self.lock().links.iter().filter(|(_, link)| !link.kin).map(|(link, _)| *link).collect();
         for link in links {
-            Totals::fall(&self.totals.sessions);
-            self.input(Input::LinkDown { link });
+            self.detach(link);
         }
     }
 
@@ -236,7 +264,7 @@ impl Room {
             match output {
                 Output::Send { link, frame } => {
                     tracing::trace!(link = link.0, kind = frame.first(), bytes = frame.len(), "frame out");
-                    if let Some(queue) = inner.links.get(&link) {
+                    if let Some(Link { queue, .. }) = inner.links.get(&link) {
                         queue.push(frame);
                     }
                 }
@@ -244,7 +272,7 @@ impl Room {
                 Output::Fold(job) => self.fold(job),
                 Output::Event(event) => self.note(inner, event),
                 Output::Disconnect { link, .. } => {
-                    if let Some(queue) = inner.links.get(&link) {
+                    if let Some(Link { queue, .. }) = inner.links.get(&link) {
                         queue.close();
                     }
                 }

@@ -19,6 +19,7 @@ use libp2p::{
 use super::{
     config::{NodeLimits, Role},
     stats::Totals,
+    tunnels::Direct,
 };
 use crate::base::{
     limits::{PING_INTERVAL_MS, PING_TIMEOUT_MS},
@@ -70,7 +71,12 @@ pub(crate) enum Command {
 }
 
 /// Drives the swarm until it is told to stop or nobody can tell it anything.
-pub(crate) async fn run(mut swarm: Swarm<Behaviour>, mut commands: mpsc::Receiver<Command>, totals: Arc<Totals>) {
+pub(crate) async fn run(
+    mut swarm: Swarm<Behaviour>,
+    mut commands: mpsc::Receiver<Command>,
+    totals: Arc<Totals>,
+    direct: Arc<Direct>,
+) {
     let mut dials: BTreeMap<ConnectionId, oneshot::Sender<Result<Dialed, DialError>>> = BTreeMap::new();
     let mut watched: BTreeMap<ConnectionId, oneshot::Sender<String>> = BTreeMap::new();
     loop {
@@ -103,9 +109,20 @@ pub(crate) async fn run(mut swarm: Swarm<Behaviour>, mut commands: mpsc::Receive
                 None => return,
             },
             event = swarm.select_next_some() => {
+                note_direct(&event, &direct);
                 on_event(&mut swarm, event, &mut dials, &mut watched, &totals);
             }
         }
+    }
+}
+
+fn note_direct(event: &SwarmEvent<BehaviourEvent>, direct: &Direct) {
+    match event {
+        SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+            direct.connected(*peer_id, *connection_id, endpoint.get_remote_address());
+        }
+        SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => direct.closed(*peer_id, *connection_id),
+        _ => {}
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
     plain,
     readiness::Readiness,
     ready_file::{Ready, ReadyFile},
+    tunnels,
 };
 use crate::{
     base::limits::INCOMING_QUEUE,
@@ -152,6 +153,10 @@ impl Parts {
         let proxies = TrustedProxies::new(config.trusted_proxy.clone());
         let edge = Arc::new(Edge::new(admission, proxies, config.header_timeout));
         let (incoming, node) = self.start_node(&config, &edge.traffic)?;
+        if let (Some(tunnels), Some(local)) = (node.tunnels(), self.addresses.listen.first()) {
+            // Ends with the node.
+            tokio::spawn(tunnels::run(tunnels, Arc::clone(&edge), incoming.clone(), local.clone()));
+        }
         if let Some(file) = &ready_file {
             self.announce(file)?;
         }

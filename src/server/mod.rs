@@ -18,6 +18,7 @@ mod origin;
 mod readiness;
 mod ready_file;
 mod socket;
+mod tunnels;
 mod upgrade;
 
 pub use client::Cidr;

@@ -138,6 +138,7 @@ pub(crate) async fn join(server: &Server) -> Client {
         author_seed: None,
         token: Vec::new(),
         store: None,
+        tabs: None,
     };
     let client = Client::open(options).await.unwrap();
     client.connect();

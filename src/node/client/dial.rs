@@ -101,6 +101,7 @@ async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::R
     let reason = match ended {
         Ended::Fatal { code, message } => {
             redial.stop();
+            shared.tabs.leave();
             shared.tell(ClientEvent::Error { code, message });
             shared.lock().running = false;
             shared.set_status(Status::Disconnected);
@@ -119,7 +120,7 @@ async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::R
     note!(reason, "no session with the backend");
     shared.set_status(Status::Disconnected);
     let (attempt, mut delay_ms) = redial.lost(now);
-    if nudged {
+    if nudged || shared.tabs.have_moved() {
         redial.nudge(now);
         delay_ms = 0;
     }

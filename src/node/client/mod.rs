@@ -3,6 +3,7 @@
 
 mod dial;
 mod options;
+mod tabs;
 
 use std::{
     collections::VecDeque,
@@ -20,9 +21,9 @@ use futures::{
 use futures_timer::Delay;
 use libp2p::{Multiaddr, PeerId, identity::Keypair};
 
-pub use options::{ClientError, ClientEvent, ClientOptions, Status};
+pub use options::{ClientError, ClientEvent, ClientOptions, Status, TabsOptions};
 
-use super::{Node, NodeConfig, NodeLimits, Role, clock, room::Room, spawn::spawn};
+use super::{Node, NodeConfig, NodeLimits, Role, clock, room::Room, spawn::spawn, tabs::link_room};
 use crate::{
     base::{
         AuthorId, RoomId,
@@ -32,7 +33,8 @@ use crate::{
     storage::MemoryStore,
     transport::{
         self, TransportCounters,
-        websocket::{WebSocketTransport, WsAddress},
+        tabs::{Uplink, UplinkConfig, UplinkTransport},
+        websocket::WsAddress,
     },
 };
 
@@ -49,6 +51,7 @@ struct Shared {
     author: AuthorId,
     counters: Arc<TransportCounters>,
     target: Target,
+    tabs: tabs::Tabs,
     nudge: Mutex<mpsc::Sender<Nudge>>,
     state: Mutex<State>,
 }
@@ -94,13 +97,19 @@ impl Client {
         let node_seed = clock::random_seed().map_err(|error| identity(&error))?;
         let keypair = Keypair::ed25519_from_bytes(node_seed).map_err(|error| identity(&error))?;
         let counters = TransportCounters::new();
-        let transport = transport::authenticate(WebSocketTransport::new(), &keypair, &counters)
-            .map_err(|error| identity(&error))?;
+        let uplink = options
+            .tabs
+            .as_ref()
+            .filter(|tabs| tabs.share_uplink)
+            .map(|tabs| Uplink::new(UplinkConfig { db_name: tabs.db_name.clone(), address: address.url() }));
+        let raw = UplinkTransport::new(uplink.clone());
+        let transport = transport::authenticate(raw, &keypair, &counters).map_err(|error| identity(&error))?;
         let store = options.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
         let limits = NodeLimits { max_connections: 64, ..NodeLimits::default() };
         let config = NodeConfig { keypair, author_seed, role: Role::Client, store, announce: Vec::new(), limits };
         let node = Node::start(config, transport, &[]).map_err(|error| identity(&error))?;
-        let room = node.rooms.get(RoomId::open(&options.room), options.token, true, None).await;
+        let id = RoomId::open(&options.room);
+        let room = node.rooms.get(id, options.token, true, None).await;
         let room = room.map_err(|error| ClientError::Room(error.to_string()))?;
         let author = room.read(|engine| engine.replica().signer().author());
         let target = Target { address: address.to_multiaddr(), peer: address.peer() };
@@ -113,9 +122,14 @@ impl Client {
             events: VecDeque::new(),
             waker: None,
         };
+        let tabs = tabs::Tabs::new(uplink);
+        if let Some(TabsOptions { db_name, .. }) = options.tabs {
+            tabs.run(link_room(Arc::clone(&room), id, node.peer_id(), db_name));
+        }
         let shared = Arc::new(Shared {
             node,
             room,
+            tabs,
             author,
             counters,
             target,
@@ -144,16 +158,14 @@ impl Client {
             }
             state.running = true;
         }
+        self.shared.tabs.share_uplink(Arc::downgrade(&self.shared));
         self.shared.set_status(Status::Connecting);
         self.wake();
     }
 
     /// The network or the tab is back: dial now, do not wait.
     pub fn wake(&self) {
-        if self.shared.lock().running {
-            let mut nudge = self.shared.nudge.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = nudge.try_send(Nudge::Wake);
-        }
+        self.shared.wake();
     }
 
     /// Sends what is unsent, for a bounded time, and ends. Idempotent.
@@ -179,6 +191,7 @@ impl Client {
         if sent {
             let _ = stopped.await;
         }
+        self.shared.tabs.leave();
         self.shared.room.close_links();
         self.shared.node.shutdown().await;
     }
@@ -263,6 +276,13 @@ impl Shared {
         }
     }
 
+    fn wake(&self) {
+        if self.lock().running {
+            let mut nudge = self.nudge.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = nudge.try_send(Nudge::Wake);
+        }
+    }
+
     fn set_status(&self, status: Status) {
         {
             let mut state = self.lock();
@@ -271,6 +291,7 @@ impl Shared {
             }
             state.status = status;
         }
+        self.tabs.set_connected(status == Status::Connected);
         self.tell(ClientEvent::Status(status));
     }
 }

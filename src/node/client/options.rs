@@ -20,6 +20,17 @@ pub struct ClientOptions {
     pub token: Vec<u8>,
     /// Where the room is kept; in memory if `None`.
     pub store: Option<Arc<dyn Store>>,
+    /// Which other tabs of this origin to work with; none if `None`. Of no effect outside browsers.
+    pub tabs: Option<TabsOptions>,
+}
+
+/// What to share with other tabs of the same origin.
+#[derive(Clone, Debug)]
+pub struct TabsOptions {
+    /// Name of the database: tabs of one work together.
+    pub db_name: String,
+    /// One WebSocket for all of them.
+    pub share_uplink: bool,
 }
 
 /// Whether there is a session with the backend.

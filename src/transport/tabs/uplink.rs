@@ -41,9 +41,10 @@ pub struct UplinkConfig {
 }
 
 /// What a tab says of itself on the uplink's bus: one byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
     /// It waits for the lock.
+    #[default]
     Waiting = 0,
     /// It holds the lock, and has no connection now.
     Dialing = 1,
@@ -79,6 +80,8 @@ struct Shared {
 struct State {
     phase: Phase,
     bus: Option<TabBus>,
+    /// What the others were told last.
+    said: Standing,
     /// Counts what a waiting dial may want to look at again.
     changes: u64,
     /// The connection is this tab's own WebSocket, or is about to be.
@@ -149,8 +152,12 @@ impl Uplink {
 
     fn announce(&self) {
         let (bus, standing) = {
-            let state = self.lock();
-            (state.bus.clone(), state.standing())
+            let mut state = self.lock();
+            let standing = state.standing();
+            if std::mem::replace(&mut state.said, standing) == standing {
+                return;
+            }
+            (state.bus.clone(), standing)
         };
         if let Some(bus) = bus {
             bus.announce(vec![standing as u8]);

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     base::{Seq, Timestamp},
-    node::{Attributes, Client, ClientOptions, EditError, Engine, author_name},
+    node::{Attributes, Client, ClientOptions, EditError, Engine, TabsOptions, author_name},
 };
 
 /// A client of one room. Every method may throw `{code, message}`.
@@ -234,7 +234,11 @@ fn open(options: &JsValue) -> Result<Client, JsValue> {
             Some(bytes.to_vec().try_into().map_err(|_| invalid("identity", "32 bytes"))?)
         }
     };
-    let options = ClientOptions { address, room, author_seed, token, store: None };
+    let tabs = string_property(options, "dbName")?.map(|db_name| {
+        let share_uplink = property(options, "shareUplink").is_none_or(|share| share.is_truthy());
+        TabsOptions { db_name, share_uplink }
+    });
+    let options = ClientOptions { address, room, author_seed, token, store: None, tabs };
     // A room in memory opens without waiting for anything.
     let opened = Client::open(options).now_or_never();
     let opened = opened.ok_or_else(|| thrown("INTERNAL", "the room did not open at once"))?;
