@@ -23,7 +23,10 @@ pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("{what} did not happen"))
 }
 
+const UPLINK: StreamProtocol = StreamProtocol::new("/peersync/uplink/1.0.0");
+
 /// A connected node without manners.
+#[derive(Clone)]
 pub(crate) struct Hostile {
     pub(crate) node: PeerId,
     server: PeerId,
@@ -32,13 +35,18 @@ pub(crate) struct Hostile {
 
 impl Hostile {
     pub(crate) async fn connect(server: &Server) -> Self {
+        Self::connect_to(server, &server.address()).await
+    }
+
+    /// Connects to `server` by way of `address`.
+    pub(crate) async fn connect_to(server: &Server, address: &str) -> Self {
         let keypair = Keypair::generate_ed25519();
         let node = keypair.public().to_peer_id();
         let transport = authenticate(WebSocketTransport::new(), &keypair, &TransportCounters::new()).unwrap();
         let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(DEADLINE);
         let mut swarm = Swarm::new(transport, libp2p_stream::Behaviour::new(), node, config);
         let control = swarm.behaviour().new_control();
-        let address: Multiaddr = server.address().parse::<WsAddress>().unwrap().to_multiaddr();
+        let address: Multiaddr = address.parse::<WsAddress>().unwrap().to_multiaddr();
         let peer: PeerId = server.peer_id.parse().unwrap();
         swarm.dial(address.with_p2p(peer).unwrap()).unwrap();
         soon("the connection", async {
@@ -51,6 +59,15 @@ impl Hostile {
             }
         });
         Self { node, server: peer, control }
+    }
+
+    /// A tunnel that the server has taken; `None` if it refuses.
+    pub(crate) async fn tunnel(&self) -> Option<Stream> {
+        let mut control = self.control.clone();
+        let mut stream = soon("a stream", control.open_stream(self.server, UPLINK)).await.unwrap();
+        let mut taken = [0];
+        let read = soon("an answer", stream.read_exact(&mut taken)).await;
+        (read.is_ok() && taken == [1]).then_some(stream)
     }
 
     /// A session stream on which nothing has been said.

@@ -8,3 +8,4 @@ mod payloads;
 mod presence;
 mod records;
 mod sessions;
+mod tunnels;
