@@ -21,6 +21,7 @@ pub(crate) async fn join(server: &Server, room: &str) -> Client {
         author_seed: None,
         token: Vec::new(),
         store: None,
+        tabs: None,
     };
     let client = Client::open(options).await.unwrap();
     client.connect();
