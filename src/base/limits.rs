@@ -103,6 +103,12 @@ pub const PERSIST_BATCH_RECORDS: usize = 512;
 pub const PERSIST_RETRY_MS: u64 = 1_000;
 /// See [`PERSIST_RETRY_MS`].
 pub const PERSIST_RETRY_MAX_MS: u64 = 30_000;
+/// Smallest file of the server's store that is cut to what it holds, bytes. Smaller: not worth the writing.
+pub const STORE_COMPACT_MIN_BYTES: u64 = 4 << 20;
+/// Largest file that is cut while the store runs, bytes: what is in use, at most half of it, is moved within a second,
+/// and commits wait that long. Larger ones, up to [`STORE_VERIFY_BYTES`], are cut when they open; beyond, the free
+/// space is only used again.
+pub const STORE_COMPACT_MAX_BYTES: u64 = 128 << 20;
 /// Largest file of the server's store whose every page is verified when it opens, bytes: a second or two of reading.
 /// Larger: opened at once, and damage is only found where it is met.
 pub const STORE_VERIFY_BYTES: u64 = 1 << 30;

@@ -43,20 +43,10 @@ fn st3_a_crash_at_any_write_or_flush_keeps_every_acknowledged_commit() {
         acknowledged.push(disk.len());
     }
     drop(store);
-    let points = (disk.len() - begin) as u64;
-    let sample = rounds(50);
-    let chosen: Vec<u64> =
-        if sample >= points { (0..points).collect() } else { (0..sample).map(|i| Rng(i).below(points)).collect() };
-    let mut crashes = 0;
-    for point in chosen.iter().map(|point| begin + *point as usize) {
+    disk.crash(begin, rounds(50), |point, image, at| {
         let acked = acknowledged.iter().filter(|len| **len <= point).count();
-        for crash in [Crash::Stop, Crash::Power, Crash::Torn] {
-            let Some(image) = disk.image(point, crash) else { continue };
-            check(image, &history, acked, &format!("{crash:?} at {}", point - begin));
-            crashes += 1;
-        }
-    }
-    println!("{crashes} crashes at {} of {points} writes and flushes of {COMMITS} commits", chosen.len());
+        check(image, &history, acked, at);
+    });
 }
 
 /// It opens, has every commit that was acknowledged and at most the one after, and goes on.
@@ -94,7 +84,7 @@ fn workload(i: u64, model: &MemoryStore) -> Vec<Write> {
 
 /// A disk that remembers everything that was done to it.
 #[derive(Debug, Default)]
-struct Recorder {
+pub(crate) struct Recorder {
     disk: SimDisk,
     done: Mutex<Vec<Done>>,
 }
@@ -107,12 +97,29 @@ enum Done {
 }
 
 impl Recorder {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.done.lock().unwrap().len()
     }
 
     fn push(&self, done: Done) {
         self.done.lock().unwrap().push(done);
+    }
+
+    /// Crashes in every way at each write and flush from `begin` on, or at a sample of them, and lets `check` see what
+    /// each leaves.
+    pub(crate) fn crash(&self, begin: usize, sample: u64, check: impl Fn(usize, Vec<u8>, &str)) {
+        let points = (self.len() - begin) as u64;
+        let chosen: Vec<u64> =
+            if sample >= points { (0..points).collect() } else { (0..sample).map(|i| Rng(i).below(points)).collect() };
+        let mut crashes = 0;
+        for point in &chosen {
+            for crash in [Crash::Stop, Crash::Power, Crash::Torn] {
+                let Some(image) = self.image(begin + *point as usize, crash) else { continue };
+                check(begin + *point as usize, image, &format!("{crash:?} at {point}"));
+                crashes += 1;
+            }
+        }
+        println!("{crashes} crashes at {} of {points} writes and flushes", chosen.len());
     }
 
     /// What a crash leaves that comes when `point` has not been done yet; `None` if it leaves the same as another.

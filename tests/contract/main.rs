@@ -9,6 +9,7 @@ mod disk;
 mod durable;
 mod faults;
 mod migration;
+mod shrinking;
 mod stores;
 mod suite;
 mod support;

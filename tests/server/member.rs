@@ -37,7 +37,7 @@ pub(crate) async fn heard(client: &Client, wanted: impl Fn(&Event) -> bool) {
             }
         }
     };
-    tokio::time::timeout(DEADLINE, waiting).await.unwrap();
+    tokio::time::timeout(DEADLINE, waiting).await.expect("the event in time");
 }
 
 /// The words that are in a room, by what the server tells a newcomer.

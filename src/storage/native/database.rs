@@ -6,21 +6,28 @@
 use std::{
     io::ErrorKind,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use super::{
     super::{Entry, ListId, ListState, SCHEMA_VERSION, StoreError, Write},
+    compaction,
     disk::{Backend, Disk},
     reading, tables,
 };
 use crate::base::{
     RoomId,
-    limits::{STORE_CACHE_BYTES, STORE_VERIFY_BYTES},
+    limits::{STORE_CACHE_BYTES, STORE_COMPACT_MAX_BYTES, STORE_VERIFY_BYTES},
 };
 
 /// How often a call opens the database again because another thread's call just broke it.
 const OPEN_ATTEMPTS: usize = 3;
+
+/// What was dropped, as part of the file, before looking whether the file can be cut is worth reading it.
+const LOOK_AFTER: u64 = 8;
 
 /// Why a call failed, and whether redb has to be opened again.
 #[derive(Debug)]
@@ -33,6 +40,8 @@ pub(super) struct Failure {
 pub(super) struct Database {
     slot: RwLock<Slot>,
     schema: u32,
+    /// Bytes of entries that were dropped since the file was last looked at for what could be cut.
+    dropped: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -63,7 +72,10 @@ impl Database {
                 return Err(failure.error);
             }
         };
-        Ok(Self { slot: RwLock::new(Slot { open: Some(redb), disk: Some(disk) }), schema })
+        let slot = RwLock::new(Slot { open: Some(redb), disk: Some(disk) });
+        let database = Self { slot, schema, dropped: AtomicU64::new(0) };
+        database.cut(STORE_VERIFY_BYTES);
+        Ok(database)
     }
 
     pub(super) const fn is_read_only(&self) -> bool {
@@ -76,7 +88,31 @@ impl Database {
             return Err(StoreError::NewerSchema { found: self.schema, supported: SCHEMA_VERSION });
         }
         // A failed write may leave redb's bookkeeping in doubt, whatever the reason.
-        self.run(|redb| tables::commit(redb, group).map_err(Failure::fatal))
+        let (results, dropped) = self.run(|redb| tables::commit(redb, group).map_err(Failure::fatal))?;
+        self.dropped.fetch_add(dropped, Relaxed);
+        Ok(results)
+    }
+
+    /// Makes the file smaller if so much was dropped that it may be worth it. Everyone waits meanwhile.
+    pub(super) fn reclaim(&self) {
+        let size = self.read_slot().disk.as_ref().and_then(|disk| disk.size().ok());
+        if size.is_some_and(|size| self.dropped.load(Relaxed) > size / LOOK_AFTER) {
+            self.dropped.store(0, Relaxed);
+            self.cut(STORE_COMPACT_MAX_BYTES);
+        }
+    }
+
+    fn cut(&self, most: u64) {
+        if self.is_read_only() {
+            return;
+        }
+        let mut slot = self.write_slot();
+        let Slot { open: Some(redb), disk: Some(disk) } = &mut *slot else { return };
+        if let Err(failure) = guard(|| compaction::run(redb, &**disk, most)) {
+            // Nothing is lost, and the space is still there to be used.
+            tracing::warn!(error = %failure.error, "the store's file could not be cut to what it holds");
+            discard(slot.open.take());
+        }
     }
 
     pub(super) fn lists(&self, room: RoomId) -> Result<Vec<ListState>, StoreError> {
@@ -147,7 +183,7 @@ impl Drop for Database {
 }
 
 fn open_redb(disk: &Arc<dyn Disk>) -> Result<redb::Database, StoreError> {
-    let backend = Backend(disk.clone());
+    let backend = Backend::new(disk.clone());
     let open = || Ok(redb::Builder::new().set_cache_size(STORE_CACHE_BYTES).create_with_backend(backend)?);
     guard(open).map_err(|failure| failure.error)
 }

@@ -1,6 +1,10 @@
 //! Where the bytes of a store go: a seam, so that tests can make disks fail, lie and lose power.
 
-use std::{fmt::Debug, io, sync::Arc};
+use std::{
+    fmt::Debug,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// A growable array of bytes that can be flushed. Every call may run concurrently with others.
 pub trait Disk: Debug + Send + Sync + 'static {
@@ -31,28 +35,56 @@ pub trait Disk: Debug + Send + Sync + 'static {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// redb's header, which says what is the latest commit: the first bytes of the file.
+const HEADER_BYTES: usize = 320;
+
 /// A disk as redb sees it. Locking stays with us: the file stays locked while redb is reopened after an error.
 #[derive(Debug)]
-pub(super) struct Backend(pub(super) Arc<dyn Disk>);
+pub(super) struct Backend {
+    disk: Arc<dyn Disk>,
+    /// The header at the last flush that worked.
+    flushed: Mutex<Option<[u8; HEADER_BYTES]>>,
+}
+
+impl Backend {
+    pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
+        let flushed = Mutex::new(header(&*disk));
+        Self { disk, flushed }
+    }
+}
+
+fn header(disk: &dyn Disk) -> Option<[u8; HEADER_BYTES]> {
+    let mut header = [0; HEADER_BYTES];
+    disk.read(0, &mut header).is_ok().then_some(header)
+}
 
 impl redb::StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        self.0.size()
+        self.disk.size()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
+        self.disk.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.resize(len)
+        self.disk.resize(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
+        let mut flushed = self.flushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.disk.sync();
+        match (&result, &*flushed) {
+            (Ok(()), _) => *flushed = header(&*self.disk),
+            // After a failed flush, pages that the kernel dropped can pass for written as long as it remembers them.
+            // The commit that points to them must not be found when redb opens again: back to the one before it.
+            (Err(_), Some(header)) => _ = self.disk.write(0, header),
+            (Err(_), None) => {}
+        }
+        result
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
+        self.disk.write(offset, data)
     }
 }

@@ -4,6 +4,7 @@
 //! reader thread serves loads. Callers only wait for channels, on whatever executor they run. No type of redb leaves
 //! this folder.
 
+mod compaction;
 mod database;
 mod disk;
 mod file;

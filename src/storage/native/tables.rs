@@ -92,35 +92,41 @@ fn begin(redb: &redb::Database) -> Result<WriteTransaction, Failure> {
     Ok(txn)
 }
 
+/// What became of each commit of a group, and how many bytes of entries they dropped.
+pub(super) type Applied = (Vec<Result<(), StoreError>>, u64);
+
 /// Applies commits in order and flushes once. A commit that would leave a hole is refused alone.
-pub(super) fn commit(redb: &redb::Database, group: &[Vec<Write>]) -> Result<Vec<Result<(), StoreError>>, Failure> {
+pub(super) fn commit(redb: &redb::Database, group: &[Vec<Write>]) -> Result<Applied, Failure> {
     if group.iter().all(Vec::is_empty) {
         // What was committed before is on disk already.
-        return Ok(vec![Ok(()); group.len()]);
+        return Ok((vec![Ok(()); group.len()], 0));
     }
     let txn = begin(redb)?;
-    let results = apply(&txn, group)?;
-    if results.iter().any(Result::is_ok) {
+    let applied = apply(&txn, group)?;
+    if applied.0.iter().any(Result::is_ok) {
         txn.commit()?;
     } else {
         txn.abort()?;
     }
-    Ok(results)
+    Ok(applied)
 }
 
 /// Applies one commit that cannot leave a hole.
 pub(super) fn apply_all(txn: &WriteTransaction, writes: Vec<Write>) -> Result<(), Failure> {
-    Ok(apply(txn, &[writes])?.into_iter().collect::<Result<(), _>>()?)
+    Ok(apply(txn, &[writes])?.0.into_iter().collect::<Result<(), _>>()?)
 }
 
-fn apply(txn: &WriteTransaction, group: &[Vec<Write>]) -> Result<Vec<Result<(), StoreError>>, Failure> {
+fn apply(txn: &WriteTransaction, group: &[Vec<Write>]) -> Result<Applied, Failure> {
     let mut tables = Tables::open(txn)?;
     let mut lengths = Lengths::default();
     let mut results = Vec::with_capacity(group.len());
+    let mut dropped = 0_u64;
     for writes in group {
         match lengths.follow(writes, |list| reading::bounds(&tables.lists, list)) {
             Ok(steps) => {
-                steps.into_iter().try_for_each(|step| tables.apply(step))?;
+                for step in steps {
+                    dropped = dropped.saturating_add(tables.apply(step)?);
+                }
                 results.push(Ok(()));
             }
             Err(Failure { error: error @ StoreError::Hole { .. }, .. }) => results.push(Err(error)),
@@ -130,7 +136,7 @@ fn apply(txn: &WriteTransaction, group: &[Vec<Write>]) -> Result<Vec<Result<(), 
     for (list, bounds) in lengths.into_lists() {
         tables.set_bounds(list, bounds)?;
     }
-    Ok(results)
+    Ok((results, dropped))
 }
 
 /// The tables of one write transaction.
@@ -155,7 +161,9 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    fn apply(&mut self, step: Step<'_>) -> Result<(), Failure> {
+    /// How many bytes of entries it dropped.
+    fn apply(&mut self, step: Step<'_>) -> Result<u64, Failure> {
+        let mut dropped = 0_u64;
         match step {
             Step::Put { list, index, bytes } => {
                 let key = entry_key(list, index);
@@ -164,7 +172,10 @@ impl<'txn> Tables<'txn> {
             }
             Step::Drop { list, range } => {
                 let (from, to) = (entry_key(list, range.start), entry_key(list, range.end));
-                self.log.retain_in::<&EntryKey, _>(&from..&to, |_, _| false)?;
+                self.log.retain_in::<&EntryKey, _>(&from..&to, |key, value| {
+                    dropped = dropped.saturating_add((key.len() + value.len()) as u64);
+                    false
+                })?;
             }
             Step::Meta { key, value: Some(value) } => {
                 let mut slot = self.meta.insert_reserve(key, CHECK_BYTES.saturating_add(value.len()))?;
@@ -172,6 +183,6 @@ impl<'txn> Tables<'txn> {
             }
             Step::Meta { key, value: None } => drop(self.meta.remove(key)?),
         }
-        Ok(())
+        Ok(dropped)
     }
 }

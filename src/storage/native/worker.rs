@@ -61,6 +61,7 @@ pub(super) fn write(queue: &Queue<Commit>, database: &Database, _running: onesho
             // Nobody waits any more: the commit stands all the same.
             _ = answer.send(result);
         }
+        database.reclaim();
     }
     database.close();
 }
