@@ -18,6 +18,9 @@ const BEGIN_ATTEMPTS: usize = 3;
 pub(super) struct Connection {
     name: String,
     seed: [u8; 32],
+    /// How often it was opened. With the seed, a mark for a database that is made then: not even this page's own
+    /// databases may have the same.
+    openings: u32,
     open: Option<Open>,
     /// Of the database that was opened first.
     mark: Option<Vec<u8>>,
@@ -27,7 +30,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn open(name: String, seed: [u8; 32]) -> Result<Self, StoreError> {
-        let mut connection = Self { name, seed, open: None, mark: None, forgot: false };
+        let mut connection = Self { name, seed, openings: 0, open: None, mark: None, forgot: false };
         connection.database().await?;
         Ok(connection)
     }
@@ -55,7 +58,9 @@ impl Connection {
             lost => {
                 // First the handlers and the connection of before, or it could block the new one.
                 drop(lost);
-                let open = Open::new(opening::open(&self.name, &self.seed).await?);
+                self.openings = self.openings.wrapping_add(1);
+                let mark = [self.seed.as_slice(), &self.openings.to_be_bytes()].concat();
+                let open = Open::new(opening::open(&self.name, &mark).await?);
                 let mark = examine(&open.database).await?;
                 self.forgot |= self.mark.replace(mark.clone()).is_some_and(|known| known != mark);
                 open

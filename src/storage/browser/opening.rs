@@ -39,10 +39,10 @@ impl From<StoreError> for Failure {
 }
 
 /// An open database of this schema.
-pub(super) async fn open(name: &str, seed: &[u8]) -> Result<IdbDatabase, StoreError> {
+pub(super) async fn open(name: &str, mark: &[u8]) -> Result<IdbDatabase, StoreError> {
     let mut attempt = 1;
     loop {
-        match attempt_open(name, seed).await {
+        match attempt_open(name, mark).await {
             Ok(database) => return Ok(database),
             // Browsers fail so for a moment, after an update or while another process restarts.
             Err(Failure { again: true, .. }) if attempt < STORE_OPEN_ATTEMPTS => attempt += 1,
@@ -51,7 +51,7 @@ pub(super) async fn open(name: &str, seed: &[u8]) -> Result<IdbDatabase, StoreEr
     }
 }
 
-async fn attempt_open(name: &str, seed: &[u8]) -> Result<IdbDatabase, Failure> {
+async fn attempt_open(name: &str, mark: &[u8]) -> Result<IdbDatabase, Failure> {
     let request = factory()?.open_with_u32(name, SCHEMA_VERSION).map_err(|error| refusal(&error))?;
     let mut opening = Opening::new(request);
     let mut upgrading: Option<Transaction> = None;
@@ -70,7 +70,7 @@ async fn attempt_open(name: &str, seed: &[u8]) -> Result<IdbDatabase, Failure> {
             Some(Told::Upgrade { from }) => {
                 let transaction = opening.request.transaction().ok_or_else(no_result)?;
                 let transaction = Transaction::of(transaction, Access::Write(Flush::Strict));
-                match upgrade::run(&opening.database()?, &transaction, from, seed).await {
+                match upgrade::run(&opening.database()?, &transaction, from, mark).await {
                     Ok(()) => upgrading = Some(transaction),
                     // Undoes the upgrade, of which the browser tells us with an error.
                     Err(error) => failed = Some(error),

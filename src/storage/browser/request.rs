@@ -186,7 +186,7 @@ pub(super) fn range(low: &JsValue, high: &JsValue, open: bool) -> Result<JsValue
 pub(super) fn error_of(error: &JsValue) -> StoreError {
     let message = text(error, "message");
     match text(error, "name").as_str() {
-        "QuotaExceededError" => StoreError::Full(message),
+        name @ "QuotaExceededError" => StoreError::Full(format!("{name}: {message}")),
         // The browser does not say which version it found: a newer one.
         "VersionError" => StoreError::NewerSchema { found: SCHEMA_VERSION + 1, supported: SCHEMA_VERSION },
         // A table that is not there, or a value whose file the browser has lost.

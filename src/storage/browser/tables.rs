@@ -2,7 +2,7 @@
 //!
 //! | object store | key | value |
 //! | --- | --- | --- |
-//! | `about` | `"schema"`; `"mark"` | version, u32 BE; random bytes that name this database. The same in every schema |
+//! | `about` | `"schema"`; `"mark"` | version, u32 BE; bytes that name this database. The same in every schema |
 //! | `lists` | room, list u64 BE | check, first u64 BE, end u64 BE |
 //! | `entries` | room, list u64 BE, index u64 BE | check, entry |
 //! | `meta` | key, a string | check, value |
@@ -152,7 +152,7 @@ impl Tables {
     }
 }
 
-/// Every list of `room`, ascending.
+/// Every list of `room`, ascending. One whose bounds cannot be read is said to end at the greatest number.
 pub(super) async fn lists(transaction: &Transaction, room: RoomId) -> Result<Vec<ListState>, StoreError> {
     let store = transaction.store(LISTS)?;
     let [low, high] = [0, u64::MAX].map(|list| js_bytes(&list_key(ListId { room, list })));
@@ -163,7 +163,11 @@ pub(super) async fn lists(transaction: &Transaction, room: RoomId) -> Result<Vec
     let mut found = Vec::new();
     for (key, row) in keys.iter().zip(rows.iter()) {
         let list = list_of(&key_bytes(&key))?;
-        let Bounds { first, end } = bounds_in(list, row)?;
+        let Bounds { first, end } = match bounds_in(list, row) {
+            // One list's damage does not take the room: loading it tells.
+            Err(StoreError::Corrupt(_)) => Bounds { first: 0, end: u64::MAX },
+            bounds => bounds?,
+        };
         found.push(ListState { list: list.list, first, end });
     }
     Ok(found)

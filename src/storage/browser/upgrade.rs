@@ -16,12 +16,12 @@ use super::{
 };
 use crate::base::{RoomId, limits::STORE_PAGE_ENTRIES};
 
-/// Leaves a database of this schema. `from` is the version it has; 0 is a new one.
+/// Leaves a database of this schema, named by `mark`. `from` is the version it has; 0 is a new one.
 pub(super) async fn run(
     database: &IdbDatabase,
     transaction: &Transaction,
     from: f64,
-    seed: &[u8],
+    mark: &[u8],
 ) -> Result<(), StoreError> {
     if from == 0.0 {
         create(database, &[ABOUT, LISTS, ENTRIES, META])?;
@@ -31,7 +31,7 @@ pub(super) async fn run(
         return Err(damaged("of a schema that never was"));
     }
     let about = transaction.store(ABOUT)?;
-    put(&about, MARK_KEY, seed)?;
+    put(&about, MARK_KEY, mark)?;
     put(&about, SCHEMA_KEY, &SCHEMA_VERSION.to_be_bytes())
 }
 
