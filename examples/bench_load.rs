@@ -111,15 +111,7 @@ async fn connect_all(options: &Options) -> Result<Vec<Client>, Box<dyn Error>> {
             Mode::Fanout => format!("bench-{}", std::process::id()),
         };
         let address = options.url.clone();
-        let client = Client::open(ClientOptions {
-            address,
-            room,
-            author_seed: None,
-            token: Vec::new(),
-            store: None,
-            tabs: None,
-        });
-        let client = client.await?;
+        let client = Client::open(ClientOptions::new(address, room)).await?;
         client.connect();
         clients.push(client);
     }

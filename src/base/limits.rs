@@ -113,6 +113,18 @@ pub const STORE_COMPACT_MAX_BYTES: u64 = 128 << 20;
 /// Larger: opened at once, and damage is only found where it is met.
 pub const STORE_VERIFY_BYTES: u64 = 1 << 30;
 
+/// Writers of one room that a device remembers, so that it can continue one and knows what the backend has of each.
+/// More: those of which the backend has everything are forgotten first, then the oldest. Their operations stay.
+pub const MAX_REMEMBERED_WRITERS: usize = 64;
+/// Addresses of peers that a device remembers. More: the one that was not reached for longest is forgotten.
+pub const MAX_KNOWN_PEERS: usize = 64;
+/// What the backend acknowledged is written down at most this often: after a crash it says so again.
+pub const REMEMBER_INTERVAL_MS: u64 = 1_000;
+/// A tab that opens for the first time waits this long for another one that is making the device's identity.
+pub const IDENTITY_WAIT_MS: u64 = 1_000;
+/// How often it looks.
+pub const LOCK_POLL_MS: u64 = 20;
+
 // ---- rooms and logs ----
 
 /// Writers of one room. Each page that edits is one until snapshots fold old ones away. Full: a new writer's

@@ -30,9 +30,9 @@ pub fn random_seed() -> Result<[u8; 32], getrandom::Error> {
     Ok(seed)
 }
 
-/// A writer id that nobody has used.
+/// A writer id that nobody has used, and never 0: stores keep something else under that number.
 pub(crate) fn random_writer() -> Result<WriterId, getrandom::Error> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes)?;
-    Ok(WriterId(u64::from_be_bytes(bytes)))
+    Ok(WriterId(u64::from_be_bytes(bytes).max(1)))
 }

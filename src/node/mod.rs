@@ -3,8 +3,11 @@
 mod client;
 mod clock;
 mod config;
+mod identity;
 mod keeping;
 mod link;
+mod locks;
+mod peers;
 mod room;
 mod rooms;
 mod spawn;
@@ -12,8 +15,12 @@ mod stats;
 mod swarm;
 mod tabs;
 mod tunnels;
+mod watched;
+mod writers;
 
-pub use client::{Client, ClientError, ClientEvent, ClientOptions, Status, TabsOptions};
+pub use client::{
+    Client, ClientError, ClientEvent, ClientOptions, Persistence, Status, SyncState, TabsOptions,
+};
 pub use clock::random_seed;
 pub use config::{NodeConfig, NodeLimits, Role};
 pub use stats::{Counter, NodeStats};

@@ -167,14 +167,21 @@ impl Rooms {
         self.totals.snapshot(*self.live.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// No new rooms; ends sessions, waits until everything accepted is stored.
+    /// Takes a room out of memory at once; whoever holds it still may use it.
+    pub(crate) async fn forget(&self, id: RoomId) {
+        if self.open.lock().await.remove(&id).is_some() {
+            Totals::fall(&self.totals.rooms);
+        }
+    }
+
+    /// No new rooms; ends sessions. A backend waits until everything it accepted is stored, however long that takes.
     pub(crate) async fn drain(&self) {
         self.stopping.store(true, SeqCst);
         let rooms: Vec<Arc<Room>> = self.open.lock().await.values().cloned().collect();
         for room in &rooms {
             room.close_links();
         }
-        while !rooms.iter().all(|room| room.read(Engine::is_saved)) {
+        while self.config.role == Role::Backend && !rooms.iter().all(|room| room.read(Engine::is_saved)) {
             Delay::new(Duration::from_millis(DRAIN_POLL_MS)).await;
         }
     }

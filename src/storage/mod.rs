@@ -13,7 +13,7 @@ mod queue;
 mod rows;
 mod schema1;
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use thiserror::Error;
 
@@ -130,6 +130,38 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     fn keys(&self, prefix: &str, limit: usize) -> StoreFuture<Vec<String>>;
     /// Whether a commit survives a crash of this process. False for memory.
     fn is_durable(&self) -> bool;
+}
+
+/// The platform's database of this name, for pages; `seed` is random. A native program opens its own.
+///
+/// # Errors
+/// [`StoreError`]; [`StoreError::Missing`] where there is none.
+#[cfg(wasm_browser)]
+pub(crate) async fn open_named(name: &str, seed: [u8; 32]) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(browser::IndexedDbStore::open(name, seed).await?))
+}
+
+/// The platform's database of this name, for pages; `seed` is random. A native program opens its own.
+///
+/// # Errors
+/// [`StoreError`]; [`StoreError::Missing`] where there is none.
+#[cfg(not(wasm_browser))]
+#[expect(clippy::unused_async, reason = "the browser's waits")]
+pub(crate) async fn open_named(_: &str, _: [u8; 32]) -> Result<Arc<dyn Store>, StoreError> {
+    Err(StoreError::Missing("this platform has no database of its own".to_owned()))
+}
+
+/// Asks the platform not to throw databases away when space is short. Whether it agreed; `None` if it cannot be asked.
+#[cfg(wasm_browser)]
+pub(crate) async fn ask_to_persist() -> Option<bool> {
+    browser::ask_to_persist().await
+}
+
+/// Asks the platform not to throw databases away when space is short. Whether it agreed; `None` if it cannot be asked.
+#[cfg(not(wasm_browser))]
+#[expect(clippy::unused_async, reason = "the browser's waits")]
+pub(crate) async fn ask_to_persist() -> Option<bool> {
+    None
 }
 
 /// Why a store could not.

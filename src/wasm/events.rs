@@ -9,12 +9,21 @@ use super::{
     convert::set,
 };
 use crate::{
-    base::{OpId, Refusal},
-    node::{Client, ClientEvent, Durability, Event, Status, author_name, node_name},
+    base::{OpId, Refusal, Seq},
+    node::{Client, ClientEvent, Durability, Event, Status, SyncState, author_name, node_name},
 };
 
-/// The JavaScript events of one native event, in order. `told_snapshot` remembers that the room's state was told.
-pub(crate) fn convert(client: &Client, event: ClientEvent, told_snapshot: &mut bool) -> Vec<JsValue> {
+/// What a client's listener has been told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    /// The room's state.
+    pub(crate) snapshot: bool,
+    /// That own operations up to this one are in this device's store.
+    pub(crate) stored: Seq,
+}
+
+/// The JavaScript events of one native event, in order.
+pub(crate) fn convert(client: &Client, event: ClientEvent, told: &mut Told) -> Vec<JsValue> {
     match event {
         ClientEvent::Status(status) => vec![make("status", |out| set(out, "status", status_name(status)))],
         ClientEvent::Connected(peer) => vec![make("connected", |out| set(out, "peerId", peer.to_string()))],
@@ -23,37 +32,50 @@ pub(crate) fn convert(client: &Client, event: ClientEvent, told_snapshot: &mut b
             set(out, "attempt", attempt);
             set(out, "delayMs", delay_ms as f64);
         })],
+        ClientEvent::BackendChanged { was, now } => vec![make("backend_changed", |out| {
+            set(out, "was", was.to_string());
+            set(out, "now", now.to_string());
+        })],
+        ClientEvent::Storage { durable, reason } => vec![make("storage", |out| {
+            set(out, "mode", mode_name(durable));
+            if let Some(reason) = reason {
+                set(out, "reason", reason);
+            }
+        })],
         ClientEvent::Error { code, message } => vec![error(code, &message)],
-        ClientEvent::Room(event) => room(client, event, told_snapshot),
+        ClientEvent::Room(event) => room(client, event, told),
     }
 }
 
-fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue> {
+fn room(client: &Client, event: Event, told: &mut Told) -> Vec<JsValue> {
     match event {
         Event::Synced(synced) => {
             let mut out = Vec::new();
-            if synced && !std::mem::replace(told_snapshot, true) {
+            if synced && !std::mem::replace(&mut told.snapshot, true) {
                 out.push(snapshot(client));
             }
             out.push(make("synced", |out| set(out, "synced", synced)));
             out
         }
         Event::Lagged => vec![snapshot(client)],
-        Event::Change { .. } => change::convert(event, *told_snapshot),
+        Event::Change { .. } => change::convert(event, told.snapshot),
         Event::Presence { node, state } => presence::changed(&node, state.as_deref()).into_iter().collect(),
         Event::History { can_undo, can_redo } => vec![make("history", |out| {
             set(out, "canUndo", can_undo);
             set(out, "canRedo", can_redo);
         })],
-        Event::Saved { unsaved, up_to, failing } => vec![make("saved", |out| {
-            set(out, "unsaved", unsaved as f64);
-            set(out, "upTo", up_to as f64);
-            set(out, "failing", failing);
-        })],
         Event::SnapshotRefused { reason } => {
             vec![error("REFUSED", &format!("a snapshot of the room was not taken: {}", reason.as_str()))]
         }
         Event::Pending(pending) => vec![make("pending", |out| set(out, "pending", pending as f64))],
+        Event::Saved { unsaved, up_to, .. } => {
+            let mut out = vec![make("saved", |out| set(out, "unsaved", unsaved as f64))];
+            if up_to > told.stored {
+                told.stored = up_to;
+                out.push(make("stored", |out| set(out, "seq", up_to as f64)));
+            }
+            out
+        }
         Event::Acked { seq, durability, by } => vec![make("ack", |out| {
             set(out, "seq", seq as f64);
             set(out, "durability", durability_name(durability));
@@ -72,9 +94,23 @@ fn room(client: &Client, event: Event, told_snapshot: &mut bool) -> Vec<JsValue>
             let code = if lasting { "ROOM_REFUSED" } else { "CONNECTION_FAILED" };
             vec![error(code, &format!("the backend ended the session: {}", reason.as_str()))]
         }
-        Event::StorageFailed => vec![error("STORAGE_FULL", "operations cannot be stored; they are tried again")],
-        Event::Counted { .. } | Event::Equivocation { .. } => Vec::new(),
+        // What the client makes of it is told as `storage`.
+        Event::StorageFailed | Event::Counted { .. } | Event::Equivocation { .. } => Vec::new(),
     }
+}
+
+/// What is where, for `syncStatus`.
+pub(crate) fn sync_status(state: SyncState) -> Object {
+    let out = Object::new();
+    set(&out, "unsaved", state.unsaved as f64);
+    set(&out, "pending", state.pending as f64);
+    set(&out, "oldestPendingMs", state.oldest_pending_ms.map_or(JsValue::NULL, |age| (age as f64).into()));
+    set(&out, "mode", mode_name(state.durable));
+    out
+}
+
+fn mode_name(durable: bool) -> &'static str {
+    if durable { "indexeddb" } else { "memory" }
 }
 
 pub(crate) fn error(code: &str, message: &str) -> JsValue {

@@ -132,14 +132,8 @@ pub(crate) fn room() -> RoomId {
 
 /// A client that has everything the server had.
 pub(crate) async fn join(server: &Server) -> Client {
-    let options = ClientOptions {
-        address: format!("{}/p2p/{}", server.address(), server.peer_id.parse::<PeerId>().unwrap()),
-        room: ROOM.to_owned(),
-        author_seed: None,
-        token: Vec::new(),
-        store: None,
-        tabs: None,
-    };
+    let options =
+        ClientOptions::new(format!("{}/p2p/{}", server.address(), server.peer_id.parse::<PeerId>().unwrap()), ROOM);
     let client = Client::open(options).await.unwrap();
     client.connect();
     until("joining", || client.read(peersync::engine::Engine::is_synced)).await;

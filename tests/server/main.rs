@@ -16,6 +16,7 @@ mod files;
 mod full;
 mod killing;
 mod member;
+mod offline;
 mod probes;
 mod process;
 mod sockets;

@@ -15,14 +15,7 @@ const DOCUMENT: &str = "n";
 
 /// Joins a room under a new name and waits until what the server has of it is here.
 pub(crate) async fn join(server: &Server, room: &str) -> Client {
-    let options = ClientOptions {
-        address: format!("ws://{}/ws", server.authority()),
-        room: room.to_owned(),
-        author_seed: None,
-        token: Vec::new(),
-        store: None,
-        tabs: None,
-    };
+    let options = ClientOptions::new(format!("ws://{}/ws", server.authority()), room);
     let client = Client::open(options).await.unwrap();
     client.connect();
     heard(&client, |event| *event == Event::Synced(true)).await;

@@ -48,6 +48,8 @@ export interface NativeSyncStatus {
 export type NativeEvent =
   | { type: 'status'; status: ClientStatus }
   | { type: 'connected'; peerId: string }
+  /** Another identity than last time answers at the backend's address. */
+  | { type: 'backend_changed'; was: string; now: string }
   | { type: 'disconnected'; reason: string }
   | { type: 'reconnecting'; attempt: number; delayMs: number }
   | { type: 'synced'; synced: boolean }

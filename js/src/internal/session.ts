@@ -221,6 +221,9 @@ export class Session {
       case 'connected':
         this.#backend = event.peerId;
         return this.events.emit('connected', { peerId: event.peerId });
+      case 'backend_changed':
+        // Traced above: the address pins nobody, so that this is as good a backend as the last one.
+        return;
       case 'disconnected':
         this.#lastFailure = new PeersyncError('CONNECTION_FAILED', event.reason);
         return this.events.emit('disconnected', { reason: event.reason });

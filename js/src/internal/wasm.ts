@@ -2,7 +2,7 @@
 
 import { PeersyncError } from '../errors.js';
 import { traceInto } from './debug.js';
-import type { NativeClient, NativeEvent, NativeGlue, NativeModule, NativeOptions, NativeSyncStatus } from './native.js';
+import type { NativeGlue, NativeModule } from './native.js';
 
 /** The loaded module and whether it is still alive. After a trap its memory cannot be trusted again. */
 export class Instance {
@@ -62,23 +62,9 @@ async function load(): Promise<Instance> {
     const glue = (await import('../../../pkg/peersync.js')) as unknown as NativeGlue;
     await glue.default({ module_or_path: url });
     traceInto(glue);
-    return new Instance(withStorage(glue));
+    return new Instance(glue);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new PeersyncError('CONNECTION_FAILED', `could not load ${url.href}: ${reason}`, { cause });
   }
-}
-
-/** A module that keeps rooms in memory only, in the shape of one with storage. */
-function withStorage(glue: NativeModule): NativeModule {
-  if (typeof glue.NativeClient.open === 'function') return glue;
-  const Constructor = glue.NativeClient as unknown as new (options: NativeOptions, onEvent: (event: NativeEvent) => void) => NativeClient;
-  const open = async (options: NativeOptions, onEvent: (event: NativeEvent) => void): Promise<NativeClient> => {
-    const native = new Constructor(options, onEvent);
-    native.pagehide = () => {};
-    native.arrived = () => native.synced();
-    native.syncStatus = (): NativeSyncStatus => ({ mode: 'memory', unsaved: 0, pending: native.pending(), oldestPendingMs: 0 });
-    return native;
-  };
-  return { NativeClient: { open }, onTrap: glue.onTrap, setDebug: glue.setDebug };
 }

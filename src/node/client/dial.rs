@@ -28,7 +28,8 @@ pub(super) async fn wait_for_start(mut nudges: mpsc::Receiver<Nudge>) -> Option<
 pub(super) async fn run(shared: Arc<Shared>, mut nudges: mpsc::Receiver<Nudge>) {
     let seed = clock::random_seed().unwrap_or_default();
     let mut redial = Redial::new(clock::now(), seed);
-    loop {
+    // Whatever became of the nudge that says so: a client that has ended must not sign in to anything.
+    while shared.lock().status != Status::Closed {
         let pause = match redial.poll(clock::now()) {
             RedialAction::Dial => {
                 match attempt(&shared, &mut redial, &mut nudges).await {
@@ -145,7 +146,10 @@ async fn session(shared: &Arc<Shared>) -> Ended {
             let message = format!("the address answers as {obtained}, not as the peer it names");
             return Ended::Fatal { code: "PEER_ID_MISMATCH", message };
         }
-        Err(error) => return Ended::NotConnected(describe(&error)),
+        Err(error) => {
+            shared.missed().await;
+            return Ended::NotConnected(describe(&error));
+        }
     };
     let opened = shared.node.control.clone().open_stream(peer, SYNC_PROTOCOL).await;
     let stream = match opened {
@@ -155,10 +159,18 @@ async fn session(shared: &Arc<Shared>) -> Ended {
             return Ended::NotConnected(error.to_string());
         }
     };
+    shared.reached(peer).await;
     let since = clock::now();
-    shared.lock().backend = Some(peer);
+    {
+        let mut state = shared.lock();
+        if state.status == Status::Closed {
+            return Ended::Lost { reason: "closed".to_owned(), since };
+        }
+        (state.backend, state.last_backend) = (Some(peer), Some(peer));
+    }
     shared.set_status(Status::Connected);
     shared.tell(ClientEvent::Connected(peer));
+    shared.touch();
     let reason = {
         let mut serving = std::pin::pin!(shared.room.serve(peer, stream, true, None).fuse());
         let mut closed = closed.fuse();

@@ -2,6 +2,8 @@
 //! native clients are made of.
 
 mod dial;
+mod keep;
+mod open;
 mod options;
 mod tabs;
 
@@ -19,24 +21,21 @@ use futures::{
     select_biased,
 };
 use futures_timer::Delay;
-use libp2p::{Multiaddr, PeerId, identity::Keypair};
+use libp2p::{Multiaddr, PeerId};
 
-pub use options::{ClientError, ClientEvent, ClientOptions, Status, TabsOptions};
+pub use options::{ClientError, ClientEvent, ClientOptions, Persistence, Status, SyncState, TabsOptions};
 
-use super::{Node, NodeConfig, NodeLimits, Role, clock, room::Room, spawn::spawn, tabs::link_room};
+use super::{Node, NodeStats, clock, room::Room, spawn::spawn};
 use crate::{
     base::{
-        AuthorId, RoomId,
-        limits::{CLOSE_FLUSH_MS, DRAIN_POLL_MS, MAX_CLIENT_EVENTS, MAX_TOKEN_BYTES},
+        AuthorId, Timestamp,
+        limits::{CLOSE_FLUSH_MS, DRAIN_POLL_MS, MAX_CLIENT_EVENTS},
     },
     engine::Engine,
-    storage::MemoryStore,
-    transport::{
-        self, TransportCounters,
-        tabs::{Uplink, UplinkConfig, UplinkTransport},
-        websocket::WsAddress,
-    },
+    transport::TransportCounters,
 };
+
+use keep::Kept;
 
 /// A client of one room.
 #[derive(Clone, Debug)]
@@ -52,7 +51,9 @@ struct Shared {
     counters: Arc<TransportCounters>,
     target: Target,
     tabs: tabs::Tabs,
+    kept: Kept,
     nudge: Mutex<mpsc::Sender<Nudge>>,
+    touch: Mutex<mpsc::Sender<()>>,
     state: Mutex<State>,
 }
 
@@ -62,11 +63,13 @@ struct Target {
     peer: Option<PeerId>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     status: Status,
     running: bool,
     backend: Option<PeerId>,
+    /// The backend of the present or last session.
+    last_backend: Option<PeerId>,
     reconnects: u64,
     events: VecDeque<ClientEvent>,
     waker: Option<Waker>,
@@ -79,74 +82,13 @@ enum Nudge {
 }
 
 impl Client {
-    /// Makes a client; nothing is dialed before [`Client::connect`].
+    /// Makes a client of what this device has of the room; nothing is dialed before [`Client::connect`]. A store that
+    /// cannot be used is told ([`ClientEvent::Storage`]), and the room is kept in memory.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn open(options: ClientOptions) -> Result<Self, ClientError> {
-        let address: WsAddress = options.address.parse().map_err(|error| ClientError::Address(format!("{error}")))?;
-        if options.token.len() > MAX_TOKEN_BYTES {
-            return Err(ClientError::TokenTooLong { max: MAX_TOKEN_BYTES });
-        }
-        let identity = |error: &dyn std::fmt::Display| ClientError::Identity(error.to_string());
-        let author_seed = match options.author_seed {
-            Some(seed) => seed,
-            None => clock::random_seed().map_err(|error| identity(&error))?,
-        };
-        // The node's identity is its own: two tabs of one author must not collide.
-        let node_seed = clock::random_seed().map_err(|error| identity(&error))?;
-        let keypair = Keypair::ed25519_from_bytes(node_seed).map_err(|error| identity(&error))?;
-        let counters = TransportCounters::new();
-        let uplink = options
-            .tabs
-            .as_ref()
-            .filter(|tabs| tabs.share_uplink)
-            .map(|tabs| Uplink::new(UplinkConfig { db_name: tabs.db_name.clone(), address: address.url() }));
-        let raw = UplinkTransport::new(uplink.clone());
-        let transport = transport::authenticate(raw, &keypair, &counters).map_err(|error| identity(&error))?;
-        let store = options.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
-        let limits = NodeLimits { max_connections: 64, ..NodeLimits::default() };
-        let config = NodeConfig { keypair, author_seed, role: Role::Client, store, announce: Vec::new(), limits };
-        let node = Node::start(config, transport, &[]).map_err(|error| identity(&error))?;
-        let id = RoomId::open(&options.room);
-        let room = node.rooms.get(id, options.token, true, None).await;
-        let room = room.map_err(|error| ClientError::Room(error.to_string()))?;
-        let author = room.read(|engine| engine.replica().signer().author());
-        let target = Target { address: address.to_multiaddr(), peer: address.peer() };
-        let (nudge, nudges) = mpsc::channel(8);
-        let state = State {
-            status: Status::Disconnected,
-            running: false,
-            backend: None,
-            reconnects: 0,
-            events: VecDeque::new(),
-            waker: None,
-        };
-        let tabs = tabs::Tabs::new(uplink);
-        if let Some(TabsOptions { db_name, .. }) = options.tabs {
-            tabs.run(link_room(Arc::clone(&room), id, node.peer_id(), db_name));
-        }
-        let shared = Arc::new(Shared {
-            node,
-            room,
-            tabs,
-            author,
-            counters,
-            target,
-            nudge: Mutex::new(nudge),
-            state: Mutex::new(state),
-        });
-        let client = Self { shared };
-        let weak = Arc::downgrade(&client.shared);
-        spawn(async move {
-            // Holds the client only while it is wanted: see `run`.
-            if let Some(nudges) = dial::wait_for_start(nudges).await
-                && let Some(shared) = weak.upgrade()
-            {
-                dial::run(shared, nudges).await;
-            }
-        });
-        Ok(client)
+        open::open(options).await
     }
 
     /// Starts dialing and stays connected. Idempotent.
@@ -168,32 +110,64 @@ impl Client {
         self.shared.wake();
     }
 
-    /// Sends what is unsent, for a bounded time, and ends. Idempotent.
+    /// Sends and stores what is not yet, for a bounded time each, and ends. What is edited afterwards is neither sent
+    /// nor stored. Idempotent.
     pub async fn close(&self) {
         let was = self.shared.lock().status;
         if was == Status::Closed {
             return;
         }
+        self.shared.room.with(Engine::commit_now);
         if was == Status::Connected {
-            self.shared.room.with(|engine, now| engine.commit_now(now));
-            let mut waited = 0;
-            while waited < CLOSE_FLUSH_MS && self.shared.room.read(Engine::pending) > 0 {
-                Delay::new(Duration::from_millis(DRAIN_POLL_MS)).await;
-                waited += DRAIN_POLL_MS;
-            }
+            self.wait(|shared| shared.room.read(Engine::pending) == 0).await;
         }
         self.shared.set_status(Status::Closed);
         let (done, stopped) = oneshot::channel();
-        let sent = {
-            let mut nudge = self.shared.nudge.lock().unwrap_or_else(PoisonError::into_inner);
-            nudge.try_send(Nudge::Close(done)).is_ok()
-        };
-        if sent {
+        if self.shared.nudge(Nudge::Close(done)) {
             let _ = stopped.await;
         }
         self.shared.tabs.leave();
         self.shared.room.close_links();
+        self.wait(|shared| !shared.kept.is_durable() || shared.room.read(Engine::is_saved)).await;
+        let keeps = self.shared.room.read(Engine::is_saved);
+        if let Err(error) = self.shared.leave(keeps).await {
+            tracing::debug!(%error, "the writer is not left clean");
+        }
         self.shared.node.shutdown().await;
+    }
+
+    /// The page is going away. `persisted`: it may come back as it is, and then [`Client::wake`] is all it takes.
+    /// Otherwise nothing can be waited for: what is stored is stored in this order, and the client has ended when this
+    /// returns, so that what it would sign from here on can never meet what a later client signs as the same writer. A
+    /// page that comes back all the same needs a new client.
+    pub fn page_hides(&self, persisted: bool) {
+        if self.shared.lock().status == Status::Closed {
+            return;
+        }
+        self.shared.room.with(Engine::commit_now);
+        if persisted {
+            return;
+        }
+        self.shared.set_status(Status::Closed);
+        self.shared.tabs.leave();
+        self.shared.room.close_links();
+        let left = self.shared.leave(true);
+        let shared = Arc::clone(&self.shared);
+        spawn(async move {
+            let (done, _) = oneshot::channel();
+            shared.nudge(Nudge::Close(done));
+            let _ = left.await;
+            shared.node.shutdown().await;
+        });
+    }
+
+    /// Waits until `done`, for a bounded time.
+    async fn wait(&self, done: impl Fn(&Shared) -> bool) {
+        let mut waited = 0;
+        while waited < CLOSE_FLUSH_MS && !done(&self.shared) {
+            Delay::new(Duration::from_millis(DRAIN_POLL_MS)).await;
+            waited += DRAIN_POLL_MS;
+        }
     }
 
     /// The next event; waits for it.
@@ -213,8 +187,10 @@ impl Client {
     }
 
     /// Uses the room's engine; what it wants done is done before this returns.
-    pub fn with<T>(&self, act: impl FnOnce(&mut Engine, crate::base::Timestamp) -> T) -> T {
-        self.shared.room.with(act)
+    pub fn with<T>(&self, act: impl FnOnce(&mut Engine, Timestamp) -> T) -> T {
+        let result = self.shared.room.with(act);
+        self.shared.touch();
+        result
     }
 
     /// Reads the room's engine.
@@ -226,6 +202,24 @@ impl Client {
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.lock().status
+    }
+
+    /// What is stored where.
+    #[must_use]
+    pub fn sync_state(&self) -> SyncState {
+        let status = self.shared.room.read(|engine| engine.sync_status(clock::now()));
+        SyncState {
+            unsaved: status.unsaved,
+            pending: status.pending,
+            oldest_pending_ms: status.oldest_pending_ms,
+            durable: self.shared.kept.is_durable() && !status.failing,
+        }
+    }
+
+    /// Whether this device once had the room as the backend had it: what is here is not just what was made here.
+    #[must_use]
+    pub fn was_synced(&self) -> bool {
+        self.shared.kept.was_synced()
     }
 
     /// The backend of the present session.
@@ -255,7 +249,7 @@ impl Client {
 
     /// Figures of the node.
     #[must_use]
-    pub fn stats(&self) -> super::NodeStats {
+    pub fn stats(&self) -> NodeStats {
         self.shared.node.stats()
     }
 }
@@ -263,6 +257,11 @@ impl Client {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody is there to take it.
+    fn nudge(&self, nudge: Nudge) -> bool {
+        self.nudge.lock().unwrap_or_else(PoisonError::into_inner).try_send(nudge).is_ok()
     }
 
     fn tell(&self, event: ClientEvent) {
@@ -278,8 +277,7 @@ impl Shared {
 
     fn wake(&self) {
         if self.lock().running {
-            let mut nudge = self.nudge.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = nudge.try_send(Nudge::Wake);
+            self.nudge(Nudge::Wake);
         }
     }
 

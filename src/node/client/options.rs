@@ -14,14 +14,41 @@ pub struct ClientOptions {
     pub address: String,
     /// Name of the (open) room.
     pub room: String,
-    /// Secret of the author; a fresh one if `None`.
+    /// Secret of the author; if `None`, the one that the store keeps, which is made on first use.
     pub author_seed: Option<[u8; 32]>,
     /// Shown to the backend.
     pub token: Vec<u8>,
-    /// Where the room is kept; in memory if `None`.
-    pub store: Option<Arc<dyn Store>>,
+    /// Where the room is kept.
+    pub persistence: Persistence,
     /// Which other tabs of this origin to work with; none if `None`. Of no effect outside browsers.
     pub tabs: Option<TabsOptions>,
+}
+
+impl ClientOptions {
+    /// A room at a backend, kept in memory, with an author of its own, and without other tabs.
+    #[must_use]
+    pub fn new(address: impl Into<String>, room: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            room: room.into(),
+            author_seed: None,
+            token: Vec::new(),
+            persistence: Persistence::Memory,
+            tabs: None,
+        }
+    }
+}
+
+/// Where a client keeps its room.
+#[derive(Clone, Debug)]
+pub enum Persistence {
+    /// Nowhere: it is gone with the client.
+    Memory,
+    /// In this store. Clients of one process may share it.
+    Store(Arc<dyn Store>),
+    /// In the platform's database of this name. If there is none, or it cannot be used, in memory, and that is told
+    /// ([`ClientEvent::Storage`]).
+    Named(String),
 }
 
 /// What to share with other tabs of the same origin.
@@ -34,16 +61,30 @@ pub struct TabsOptions {
 }
 
 /// Whether there is a session with the backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// Dialing.
     Connecting,
     /// There is one.
     Connected,
     /// Not asked to connect yet, waiting to dial again, or given up.
+    #[default]
     Disconnected,
-    /// [`Client::close`] was called.
+    /// [`super::Client::close`] was called.
     Closed,
+}
+
+/// What is where, at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncState {
+    /// Own operations that this device does not keep yet.
+    pub unsaved: u64,
+    /// Own operations that the backend has not acknowledged as durable.
+    pub pending: u64,
+    /// For how long the oldest of these has been waiting, milliseconds.
+    pub oldest_pending_ms: Option<u64>,
+    /// Whether this device keeps anything: there is a durable store, and it works.
+    pub durable: bool,
 }
 
 /// What happens to a client, in order.
@@ -53,6 +94,14 @@ pub enum ClientEvent {
     Status(Status),
     /// A session with this backend is open.
     Connected(PeerId),
+    /// The backend's address has never been pinned to an identity, and another one than last time answers there: what
+    /// the last one acknowledged says nothing about this one.
+    BackendChanged {
+        /// Who answered last time.
+        was: PeerId,
+        /// Who does now.
+        now: PeerId,
+    },
     /// The session ended.
     Disconnected(String),
     /// It will be dialed again.
@@ -61,6 +110,13 @@ pub enum ClientEvent {
         attempt: u32,
         /// When.
         delay_ms: u64,
+    },
+    /// From now on this device keeps what happens, or does not.
+    Storage {
+        /// Whether it does.
+        durable: bool,
+        /// Why it does not: a `STORAGE_…` code of SPEC §9.
+        reason: Option<&'static str>,
     },
     /// Something about the room.
     Room(Event),
@@ -89,7 +145,7 @@ pub enum ClientError {
     /// The identity or the platform's randomness failed.
     #[error("cannot make an identity: {0}")]
     Identity(String),
-    /// The room's store failed.
+    /// The room cannot be opened, not even in memory.
     #[error("cannot open the room: {0}")]
     Room(String),
 }

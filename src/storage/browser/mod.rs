@@ -6,12 +6,15 @@
 
 mod connection;
 mod opening;
+mod persist;
 mod request;
 mod tables;
 mod upgrade;
 mod worker;
 
 use std::sync::Arc;
+
+pub(crate) use persist::ask_to_persist;
 
 use futures::{channel::oneshot, future::Shared};
 

@@ -16,17 +16,21 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 
 use super::{
+    change::snapshot,
     content::content,
     convert::set,
     envelope,
     error::{invalid, of_client, of_edit, thrown},
-    events,
-    input::{property, string_property},
+    events::{self, Told},
+    input::{name_property, property, string_property},
 };
 use crate::{
     base::{Seq, Timestamp},
-    node::{Attributes, Client, ClientOptions, EditError, Engine, TabsOptions, author_name},
+    node::{Attributes, Client, ClientOptions, EditError, Engine, Persistence, Status, TabsOptions, author_name},
 };
+
+/// The database of pages that name none.
+const DATABASE: &str = "peersync";
 
 /// A client of one room. Every method may throw `{code, message}`.
 #[wasm_bindgen]
@@ -43,18 +47,24 @@ pub struct NativeClient {
 
 #[wasm_bindgen]
 impl NativeClient {
-    /// `options`: `{url, room, clientId?, identity?, token?}`. `on_event` is called from a microtask, never inside a
-    /// call of this class.
-    #[wasm_bindgen(constructor)]
-    pub fn new(options: &JsValue, on_event: Function) -> Result<Self, JsValue> {
-        let client = open(options)?;
-        let client_id = string_property(options, "clientId")?.unwrap_or_else(|| author_name(client.author()));
+    /// `options`: `{url, room, clientId?, identity?, token?, persistence?, shareUplink?, dbName?}`. Resolves with the client and what
+    /// this device has of the room; nothing is dialed. `on_event` is called from a microtask, never inside a call of
+    /// this class.
+    pub async fn open(options: JsValue, on_event: Function) -> Result<Self, JsValue> {
+        let checked = client_options(&options)?;
+        let client_id = string_property(&options, "clientId")?;
+        let client = Client::open(checked).await.map_err(|error| of_client(&error))?;
+        let client_id = client_id.unwrap_or_else(|| author_name(client.author()));
         let source = client.clone();
         let (task, listening) = abortable(async move {
-            let mut told_snapshot = false;
+            // What this device had of the room is its state; changes follow.
+            let mut told = Told { snapshot: source.was_synced(), stored: source.read(Engine::saved) };
+            if told.snapshot {
+                let _ = on_event.call1(&JsValue::NULL, &snapshot(&source));
+            }
             loop {
                 let event = source.next_event().await;
-                for converted in events::convert(&source, event, &mut told_snapshot) {
+                for converted in events::convert(&source, event, &mut told) {
                     // A listener that throws is the wrapper's to report; others must still hear.
                     let _ = on_event.call1(&JsValue::NULL, &converted);
                 }
@@ -88,14 +98,22 @@ impl NativeClient {
         self.closing.get_or_init(close).clone()
     }
 
+    /// The page goes away: for good, or (`persisted`) perhaps to come back as it is. After the former the client has
+    /// ended.
+    pub fn pagehide(&self, persisted: bool) {
+        self.client.page_hides(persisted);
+    }
+
     /// Takes back the last group of own edits. Whether there was any.
     pub fn undo(&self) -> Result<bool, JsValue> {
+        self.alive()?;
         let undone = self.client.with(|engine, now| engine.undo(now));
         undone.map(|seq| seq.is_some()).map_err(|error| of_edit(&error))
     }
 
     /// Does it again. Whether there was anything to do again.
     pub fn redo(&self) -> Result<bool, JsValue> {
+        self.alive()?;
         let redone = self.client.with(|engine, now| engine.redo(now));
         redone.map(|seq| seq.is_some()).map_err(|error| of_edit(&error))
     }
@@ -150,6 +168,18 @@ impl NativeClient {
     /// Own operations that the backend has not made durable.
     pub fn pending(&self) -> f64 {
         self.client.read(Engine::pending) as f64
+    }
+
+    /// Whether the room's state is here: the backend was heard, now or at an earlier visit.
+    pub fn arrived(&self) -> bool {
+        self.client.was_synced() || self.synced()
+    }
+
+    /// `{unsaved, pending, oldestPendingMs, mode}`: own operations that this device does not keep yet, and those that
+    /// the backend has not made durable.
+    #[wasm_bindgen(js_name = syncStatus)]
+    pub fn sync_status(&self) -> Object {
+        events::sync_status(self.client.sync_state())
     }
 
     /// Others in the room.
@@ -211,7 +241,14 @@ impl NativeClient {
         convert: impl FnOnce(EditError) -> JsValue,
         make: impl FnOnce(&mut Engine, Timestamp) -> Result<Seq, EditError>,
     ) -> Result<f64, JsValue> {
+        self.alive()?;
         self.client.with(make).map(|seq| seq as f64).map_err(convert)
+    }
+
+    /// What is edited in a client that has ended would be lost without a word.
+    fn alive(&self) -> Result<(), JsValue> {
+        let ended = self.client.status() == Status::Closed;
+        if ended { Err(thrown("CLOSED", "the client is closed")) } else { Ok(()) }
     }
 }
 
@@ -223,7 +260,7 @@ impl Drop for NativeClient {
     }
 }
 
-fn open(options: &JsValue) -> Result<Client, JsValue> {
+fn client_options(options: &JsValue) -> Result<ClientOptions, JsValue> {
     let address = string_property(options, "url")?.ok_or_else(|| invalid("url", "a string"))?;
     let room = string_property(options, "room")?.ok_or_else(|| invalid("room", "a string"))?;
     let token = string_property(options, "token")?.unwrap_or_default().into_bytes();
@@ -234,13 +271,13 @@ fn open(options: &JsValue) -> Result<Client, JsValue> {
             Some(bytes.to_vec().try_into().map_err(|_| invalid("identity", "32 bytes"))?)
         }
     };
-    let tabs = string_property(options, "dbName")?.map(|db_name| {
-        let share_uplink = property(options, "shareUplink").is_none_or(|share| share.is_truthy());
-        TabsOptions { db_name, share_uplink }
-    });
-    let options = ClientOptions { address, room, author_seed, token, store: None, tabs };
-    // A room in memory opens without waiting for anything.
-    let opened = Client::open(options).now_or_never();
-    let opened = opened.ok_or_else(|| thrown("INTERNAL", "the room did not open at once"))?;
-    opened.map_err(|error| of_client(&error))
+    let db_name = name_property(options, "dbName")?;
+    let persistence = match string_property(options, "persistence")?.as_deref() {
+        None | Some("indexeddb") => Persistence::Named(db_name.clone().unwrap_or_else(|| DATABASE.to_owned())),
+        Some("memory") => Persistence::Memory,
+        Some(_) => return Err(invalid("persistence", "'indexeddb' or 'memory'")),
+    };
+    let share_uplink = property(options, "shareUplink").is_none_or(|share| share.is_truthy());
+    let tabs = db_name.map(|db_name| TabsOptions { db_name, share_uplink });
+    Ok(ClientOptions { author_seed, token, persistence, tabs, ..ClientOptions::new(address, room) })
 }

@@ -16,8 +16,8 @@ const NUL: &str = r"'a\0b'";
 /// An expression and how its message begins.
 type Case<'a> = (&'a str, &'a str);
 
-fn refuses_each(code: &str, calls: &[Case<'_>], bad: &[&str]) {
-    let opened = opened();
+async fn refuses_each(code: &str, calls: &[Case<'_>], bad: &[&str]) {
+    let opened = opened().await;
     opened.run("[c.textInsert('t', 0, 'abc'), c.mapSet('m', 'k', 1), c.listInsert('l', 0, [1])]").unwrap();
     opened.run("[c.recordSet('r', 'a', { x: 1 }), c.recordSet('r', 'b', {}), c.presenceSet({ name: 'Ada' })]").unwrap();
     for (call, field) in calls {
@@ -28,7 +28,7 @@ fn refuses_each(code: &str, calls: &[Case<'_>], bad: &[&str]) {
 }
 
 #[wasm_bindgen_test]
-fn names_ids_and_keys_are_refused_by_name() {
+async fn names_ids_and_keys_are_refused_by_name() {
     let calls = [
         ("c.textInsert(?, 0, 'x')", "doc must be"),
         ("c.textDelete(?, 0, 1)", "doc must be"),
@@ -53,11 +53,11 @@ fn names_ids_and_keys_are_refused_by_name() {
     ];
     let reserved = ["'__proto__'", "'constructor'", "'prototype'"];
     let bad = ["null", "7", "{}", "''", "'k'.repeat(257)", "'é'.repeat(129)", "'k'.repeat(1 << 20)", LONE, NUL];
-    refuses_each("INVALID_ARGUMENT", &calls, &[&bad[..], &reserved[..]].concat());
+    refuses_each("INVALID_ARGUMENT", &calls, &[&bad[..], &reserved[..]].concat()).await;
 }
 
 #[wasm_bindgen_test]
-fn values_are_refused_by_the_field_that_holds_them() {
+async fn values_are_refused_by_the_field_that_holds_them() {
     let calls = [
         ("c.mapSet('m', 'k', ?)", "value"),
         ("c.mapSet('m', 'k', { in: [?] })", "value"),
@@ -89,7 +89,7 @@ fn values_are_refused_by_the_field_that_holds_them() {
         "[{ prototype: 1 }]",
         "{ ['k'.repeat(1 << 20)]: 1 }",
     ];
-    refuses_each("INVALID_ARGUMENT", &calls, &bad);
+    refuses_each("INVALID_ARGUMENT", &calls, &bad).await;
     let large = [
         "'x'.repeat((64 << 10) + 1)",
         "'x'.repeat(64 << 20)",
@@ -97,12 +97,12 @@ fn values_are_refused_by_the_field_that_holds_them() {
         "(() => { const holes = []; holes.length = 4e9; return holes; })()",
         "Object.fromEntries(Array.from({ length: 1 << 16 }, (_, i) => [`k${i}`, i]))",
     ];
-    refuses_each("TOO_LARGE", &calls, &large);
+    refuses_each("TOO_LARGE", &calls, &large).await;
 }
 
 #[wasm_bindgen_test]
-fn values_at_the_limits_are_taken() {
-    let opened = opened();
+async fn values_at_the_limits_are_taken() {
+    let opened = opened().await;
     let nested = "(() => { let o = 1; for (let i = 0; i < 16; i++) o = { o }; return o; })()";
     opened
         .run(&format!("[c.mapSet('m', 'k', {nested}), c.recordSet('r', 'é'.repeat(128), {{ f: {nested} }})]"))
@@ -116,17 +116,17 @@ fn values_at_the_limits_are_taken() {
 }
 
 #[wasm_bindgen_test]
-fn texts_are_refused_whole() {
+async fn texts_are_refused_whole() {
     let calls = [
         ("c.textInsert('t', 0, ?)", "text must be"),
         ("c.textReplace('t', ?)", "text must be"),
         ("c.send({ type: 'operation', operation: 'INSERT', data: { content: ? } })", "content must be"),
         ("c.send({ type: 'operation', operation: 'UPDATE', data: { document: ? } })", "document must be"),
     ];
-    refuses_each("INVALID_ARGUMENT", &calls, &[LONE, NUL, "{}", "7"]);
+    refuses_each("INVALID_ARGUMENT", &calls, &[LONE, NUL, "{}", "7"]).await;
     let calls = [calls[0], calls[1]].map(|(call, _)| (call, "text is over"));
-    refuses_each("TOO_LARGE", &calls, &["'x'.repeat((16 << 20) + 1)"]);
-    let opened = opened();
+    refuses_each("TOO_LARGE", &calls, &["'x'.repeat((16 << 20) + 1)"]).await;
+    let opened = opened().await;
     opened.refuses("INVALID_ARGUMENT", &[(&format!("c.textIndex('t', {LONE})"), "cursor must be")]);
     for cursor in ["''", "'00'", "'zz'", "'0'", "'ff'.repeat(9)", "'f'.repeat(1 << 20)"] {
         assert_eq!(opened.get(&format!("String(c.textIndex('t', {cursor}))")), r#""undefined""#, "{cursor}");
@@ -134,8 +134,8 @@ fn texts_are_refused_whole() {
 }
 
 #[wasm_bindgen_test]
-fn what_is_not_there_or_not_possible_is_refused() {
-    let opened = opened();
+async fn what_is_not_there_or_not_possible_is_refused() {
+    let opened = opened().await;
     opened.run("[c.textInsert('t', 0, 'abc'), c.mapSet('m', 'k', 1), c.listInsert('l', 0, [1])]").unwrap();
     opened.run("[c.recordSet('r', 'a', { x: 1 }), c.recordSet('r', 'b', {})]").unwrap();
     let send = |operation: &str, data: &str| {
@@ -188,8 +188,8 @@ fn what_is_not_there_or_not_possible_is_refused() {
 }
 
 #[wasm_bindgen_test]
-fn a_name_has_one_type() {
-    let opened = opened();
+async fn a_name_has_one_type() {
+    let opened = opened().await;
     opened.run("[c.textInsert('t', 0, 'abc'), c.mapSet('m', 'k', 1), c.listInsert('l', 0, [1])]").unwrap();
     opened.refuses(
         "TYPE_MISMATCH",
@@ -208,8 +208,8 @@ fn a_name_has_one_type() {
 }
 
 #[wasm_bindgen_test]
-fn optional_fields_of_an_envelope_are_checked_too() {
-    let opened = opened();
+async fn optional_fields_of_an_envelope_are_checked_too() {
+    let opened = opened().await;
     let send = |field: &str| {
         format!("c.send({{ type: 'operation', operation: 'INSERT', data: {{ content: 'x' }}, {field} }})")
     };
@@ -248,7 +248,7 @@ fn optional_fields_of_an_envelope_are_checked_too() {
 }
 
 #[wasm_bindgen_test]
-fn keys_that_a_hostile_peer_sends_touch_no_prototype() {
+async fn keys_that_a_hostile_peer_sends_touch_no_prototype() {
     let inner = Attributes::from([("polluted".to_owned(), Value::Bool(true))]);
     let hostile = |value: Value| {
         let names = ["__proto__", "constructor", "prototype", "kept"];
@@ -259,12 +259,12 @@ fn keys_that_a_hostile_peer_sends_touch_no_prototype() {
     assert_eq!(json(&made), r#"{"kept":{"kept":{"polluted":true}}}"#);
     assert_eq!(Object::get_prototype_of(&made), Object::get_prototype_of(&Object::new()));
     assert_eq!(json(&convert::record("__proto__", &nested)), r#"{"id":"__proto__","kept":{"kept":{"polluted":true}}}"#);
-    assert_eq!(opened().get("[{}.polluted, ({}).kept]"), "[null,null]");
+    assert_eq!(opened().await.get("[{}.polluted, ({}).kept]"), "[null,null]");
 }
 
 #[wasm_bindgen_test]
-fn every_bad_envelope_is_named_and_changes_nothing() {
-    let opened = opened();
+async fn every_bad_envelope_is_named_and_changes_nothing() {
+    let opened = opened().await;
     opened.run("c.textInsert('document', 0, 'a😀b')").unwrap();
     let cases = [
         ("undefined", "message must be an object"),

@@ -6,7 +6,7 @@ use super::{json, opened, settle};
 
 #[wasm_bindgen_test]
 async fn send_makes_the_edit_that_an_envelope_asks_for() {
-    let opened = opened();
+    let opened = opened().await;
     let send = |operation: &str, data: &str| {
         opened.run(&format!("c.send({{ type: 'operation', operation: '{operation}', data: {data} }})")).unwrap()
     };
@@ -46,7 +46,7 @@ const WHAT: &str =
 
 #[wasm_bindgen_test]
 async fn maps_are_read_and_told() {
-    let opened = opened();
+    let opened = opened().await;
     opened
         .run("[c.mapSet('m', 'b', { deep: [1, null] }), c.mapSet('m', 'a', null), c.mapDelete('m', 'none')]")
         .unwrap();
@@ -67,7 +67,7 @@ async fn maps_are_read_and_told() {
 
 #[wasm_bindgen_test]
 async fn lists_are_read_and_told() {
-    let opened = opened();
+    let opened = opened().await;
     opened
         .run("[c.listInsert('l', 0, ['a', 'd']), c.listInsert('l', 1, [{ b: 1 }, 'c']), c.listDelete('l', 0, 1)]")
         .unwrap();
@@ -85,7 +85,7 @@ async fn lists_are_read_and_told() {
 
 #[wasm_bindgen_test]
 async fn records_are_read_and_told_so_that_events_replayed_are_the_state() {
-    let opened = opened();
+    let opened = opened().await;
     opened.run("['a', 'b', 'c'].forEach((id) => c.recordSet('r', id, { x: 1, at: { y: id } }))").unwrap();
     opened.run("[c.recordSet('r', 'b', { x: undefined, z: null }), c.recordMove('r', 'a', { before: null })]").unwrap();
     opened.run("[c.recordMove('r', 'c', { before: 'b' }), c.recordMove('r', 'b', { index: 2 })]").unwrap();
@@ -123,7 +123,7 @@ async fn records_are_read_and_told_so_that_events_replayed_are_the_state() {
 
 #[wasm_bindgen_test]
 async fn records_and_presence_by_message() {
-    let opened = opened();
+    let opened = opened().await;
     let send = |operation: &str, data: &str| {
         opened.run(&format!("c.send({{ type: 'operation', operation: '{operation}', data: {data} }})")).unwrap()
     };
@@ -159,8 +159,8 @@ async fn records_and_presence_by_message() {
 }
 
 #[wasm_bindgen_test]
-fn presence_merges_and_is_as_before_when_refused() {
-    let opened = opened();
+async fn presence_merges_and_is_as_before_when_refused() {
+    let opened = opened().await;
     opened
         .run("[c.presenceSet({ name: 'Ada', drag: { x: 1 }, n: 0 }), c.presenceSet({ drag: null, n: undefined })]")
         .unwrap();
@@ -173,7 +173,7 @@ fn presence_merges_and_is_as_before_when_refused() {
 
 #[wasm_bindgen_test]
 async fn one_undo_for_everything_and_who_is_told() {
-    let opened = opened();
+    let opened = opened().await;
     assert_eq!(opened.get("[c.undo(), c.redo(), c.canUndo(), c.canRedo()]"), "[false,false,false,false]");
     let edits = [
         "c.textInsert('t', 0, 'abc')",
@@ -210,8 +210,8 @@ async fn one_undo_for_everything_and_who_is_told() {
 }
 
 #[wasm_bindgen_test]
-fn cursors_stay_in_place_and_authors_cover_the_text() {
-    let opened = opened();
+async fn cursors_stay_in_place_and_authors_cover_the_text() {
+    let opened = opened().await;
     opened.run("c.textInsert('t', 0, 'a😀b')").unwrap();
     opened
         .run("globalThis.cursors = [0, 1, 3, 4].flatMap((at) => [c.textCursor('t', at, -1), c.textCursor('t', at, 1)])")
@@ -225,8 +225,8 @@ fn cursors_stay_in_place_and_authors_cover_the_text() {
 }
 
 #[wasm_bindgen_test]
-fn the_whole_room_is_one_object() {
-    let opened = opened();
+async fn the_whole_room_is_one_object() {
+    let opened = opened().await;
     opened.run("[c.textInsert('t', 0, 'x'), c.mapSet('m', 'k', 1), c.listInsert('l', 0, [1])]").unwrap();
     opened.run("c.recordSet('r', 'a', { x: 1 })").unwrap();
     assert_eq!(

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod documents;
+mod storage;
 
 use std::time::Duration;
 
@@ -38,15 +39,20 @@ fn value(source: &str) -> JsValue {
     evaluate(source, &JsValue::NULL, &JsValue::NULL).unwrap()
 }
 
-/// What the constructor says to `options`, a JavaScript expression.
-fn construct(options: &str, log: &Array) -> Result<JsValue, JsValue> {
+/// What opening a client says to `options`, a JavaScript expression.
+async fn construct(options: &str, log: &Array) -> Result<JsValue, JsValue> {
     let listener = Function::new_with_args("event", "this.push(event)").bind(log);
-    NativeClient::new(&value(options), listener).map(JsValue::from)
+    NativeClient::open(value(options), listener).await.map(JsValue::from)
 }
 
-fn opened() -> Opened {
+/// Of a room in memory.
+fn options() -> String {
+    format!("{{ url: '{DEAD}', room: 'test', clientId: 'tester', persistence: 'memory' }}")
+}
+
+async fn opened() -> Opened {
     let log = Array::new();
-    let client = construct(&format!("{{ url: '{DEAD}', room: 'test', clientId: 'tester' }}"), &log).unwrap();
+    let client = construct(&options(), &log).await.unwrap();
     Opened { client, log }
 }
 
@@ -117,7 +123,7 @@ impl Opened {
 }
 
 #[wasm_bindgen_test]
-fn every_bad_option_is_named() {
+async fn every_bad_option_is_named() {
     let cases = [
         ("undefined", "INVALID_ARGUMENT: url must be a string"),
         ("null", "INVALID_ARGUMENT: url must be a string"),
@@ -131,40 +137,48 @@ fn every_bad_option_is_named() {
         ("{ url: 'ws://localhost/', room: 'r', identity: [1, 2] }", "INVALID_ARGUMENT: identity must be 32 bytes"),
         ("{ url: 'ws://localhost/', room: 'r', identity: new Uint8Array(31) }", "INVALID_ARGUMENT: identity must be"),
         ("{ url: 'ws://localhost/', room: 'r', identity: new Uint8Array(33) }", "INVALID_ARGUMENT: identity must be"),
+        ("{ url: 'ws://localhost/', room: 'r', persistence: 'disk' }", "INVALID_ARGUMENT: persistence must be"),
+        ("{ url: 'ws://localhost/', room: 'r', persistence: 7 }", "INVALID_ARGUMENT: persistence must be"),
+        ("{ url: 'ws://localhost/', room: 'r', dbName: '' }", "INVALID_ARGUMENT: dbName must be"),
         ("{ url: '', room: 'r' }", "INVALID_ADDRESS: "),
         ("{ url: '/ip4/nonsense', room: 'r' }", "INVALID_ADDRESS: "),
         ("{ url: 'http://localhost/', room: 'r' }", "INVALID_ADDRESS: "),
         ("{ url: '/ip4/127.0.0.1/tcp/80', room: 'r' }", "INVALID_ADDRESS: "),
     ];
     for (options, wanted) in cases {
-        let said = match construct(options, &Array::new()) {
+        let said = match construct(options, &Array::new()).await {
             Ok(_) => panic!("{options} was taken"),
             Err(error) => thrown(&error),
         };
         assert!(said.starts_with(wanted), "{options}: {said}");
     }
     let long = format!("{{ url: 'ws://localhost/', room: 'r', token: 'x'.repeat({}) }}", MAX_TOKEN_BYTES + 1);
-    let said = thrown(&construct(&long, &Array::new()).unwrap_err());
+    let said = thrown(&construct(&long, &Array::new()).await.unwrap_err());
     assert!(said.starts_with("INVALID_ARGUMENT: token"), "{said}");
 }
 
 #[wasm_bindgen_test]
-fn every_kind_of_address_is_taken() {
+async fn every_kind_of_address_is_taken() {
     for url in [
         "ws://localhost:8000/ws",
         "wss://example.org/a/b?c=d",
         "/ip4/127.0.0.1/tcp/8000/ws",
         "/dns/example.org/tcp/443/wss",
     ] {
-        construct(&format!("{{ url: '{url}', room: 'r', token: null, clientId: undefined }}"), &Array::new()).unwrap();
+        let options = format!("{{ url: '{url}', room: 'r', persistence: 'memory', token: null, clientId: undefined }}");
+        construct(&options, &Array::new()).await.unwrap();
     }
 }
 
 #[wasm_bindgen_test]
-fn an_identity_is_the_author_and_every_client_is_a_node_of_its_own() {
-    let same = "{ url: 'ws://localhost/', room: 'r', identity: new Uint8Array(32).fill(7) }";
-    let fresh = "{ url: 'ws://localhost/', room: 'r' }";
-    let clients = [same, same, fresh, fresh].map(|options| construct(options, &Array::new()).unwrap());
+async fn an_identity_is_the_author_and_every_client_is_a_node_of_its_own() {
+    let same = "{ url: 'ws://localhost/', room: 'r', persistence: 'memory', identity: new Uint8Array(32).fill(7) }";
+    let fresh = "{ url: 'ws://localhost/', room: 'r', persistence: 'memory' }";
+    let mut clients = Vec::new();
+    for options in [same, same, fresh, fresh] {
+        clients.push(construct(options, &Array::new()).await.unwrap());
+    }
+    let clients: [JsValue; 4] = clients.try_into().unwrap();
     let of =
         |name: &str| clients.each_ref().map(|client| evaluate(&format!("c.{name}()"), client, &JsValue::NULL).unwrap());
     let [peers, authors] = ["peerId", "author"].map(|name| of(name).map(|id| id.as_string().unwrap()));
@@ -179,9 +193,9 @@ fn an_identity_is_the_author_and_every_client_is_a_node_of_its_own() {
 #[wasm_bindgen_test]
 async fn two_clients_of_one_identity_write_under_different_names() {
     let log = Array::new();
-    let options = "{ url: 'ws://localhost/', room: 'r', identity: new Uint8Array(32).fill(7) }";
+    let options = "{ url: 'ws://localhost/', room: 'r', persistence: 'memory', identity: new Uint8Array(32).fill(7) }";
     for _ in 0..2 {
-        let client = construct(options, &log).unwrap();
+        let client = construct(options, &log).await.unwrap();
         evaluate("c.textInsert('t', 0, 'x')", &client, &JsValue::NULL).unwrap();
         settle().await;
     }
@@ -194,8 +208,8 @@ async fn two_clients_of_one_identity_write_under_different_names() {
 }
 
 #[wasm_bindgen_test]
-fn edits_work_offline_and_the_three_views_agree() {
-    let opened = opened();
+async fn edits_work_offline_and_the_three_views_agree() {
+    let opened = opened().await;
     opened.run("c.textInsert('t', 0, 'Hello 😀')").unwrap();
     opened.run("c.textInsert('t', 8, '!', { bold: true, link: { href: 'x', n: [1, null, false] } })").unwrap();
     opened.run("c.textFormat('t', 0, 5, { italic: true })").unwrap();
@@ -213,8 +227,8 @@ fn edits_work_offline_and_the_three_views_agree() {
 }
 
 #[wasm_bindgen_test]
-fn every_bad_argument_of_an_edit_is_named_and_changes_nothing() {
-    let opened = opened();
+async fn every_bad_argument_of_an_edit_is_named_and_changes_nothing() {
+    let opened = opened().await;
     opened.run("c.textInsert('t', 0, 'a😀b')").unwrap();
     let whole = "must be an integer from 0 to 4294967295";
     let (index, length) = (format!("index {whole}"), format!("length {whole}"));
@@ -267,7 +281,7 @@ fn every_bad_argument_of_an_edit_is_named_and_changes_nothing() {
 
 #[wasm_bindgen_test]
 async fn events_come_from_a_microtask_and_never_inside_a_call() {
-    let opened = opened();
+    let opened = opened().await;
     settle().await;
     let seen = opened
         .wait_for(
@@ -303,8 +317,7 @@ async fn a_listener_may_call_back_into_the_client() {
          }",
     )
     .bind2(&JsValue::NULL, &holder, &log);
-    let client: JsValue =
-        NativeClient::new(&value(&format!("{{ url: '{DEAD}', room: 'r' }}")), listener).unwrap().into();
+    let client: JsValue = NativeClient::open(value(&options()), listener).await.unwrap().into();
     Reflect::set(&holder, &"c".into(), &client).unwrap();
     let opened = Opened { client, log };
     opened.run("c.textInsert('t', 0, 'one ')").unwrap();
@@ -319,8 +332,7 @@ async fn a_listener_may_call_back_into_the_client() {
 async fn a_listener_that_throws_hears_the_next_event() {
     let log = Array::new();
     let listener = Function::new_with_args("event", "this.push(event); throw new Error('mine')").bind(&log);
-    let client: JsValue =
-        NativeClient::new(&value(&format!("{{ url: '{DEAD}', room: 'r' }}")), listener).unwrap().into();
+    let client: JsValue = NativeClient::open(value(&options()), listener).await.unwrap().into();
     let opened = Opened { client, log };
     opened.run("c.textInsert('t', 0, 'a')").unwrap();
     settle().await;
@@ -330,7 +342,7 @@ async fn a_listener_that_throws_hears_the_next_event() {
 
 #[wasm_bindgen_test]
 async fn local_changes_are_told_with_delta_author_and_operation() {
-    let opened = opened();
+    let opened = opened().await;
     opened.run("c.textInsert('t', 0, 'ab')").unwrap();
     opened.run("c.textInsert('t', 1, '😀', { bold: true })").unwrap();
     opened.run("c.textDelete('t', 3, 1)").unwrap();
@@ -354,7 +366,7 @@ async fn local_changes_are_told_with_delta_author_and_operation() {
 
 #[wasm_bindgen_test]
 async fn pending_counts_operations_and_is_told() {
-    let opened = opened();
+    let opened = opened().await;
     assert_eq!(opened.get("c.pending()"), "0");
     // The first goes out at once; what follows within the window travels together.
     assert_eq!(opened.get("[1, 2, 3].map((i) => [c.textInsert('t', 0, 'x'), c.pending()])"), "[[1,1],[2,2],[2,2]]");
@@ -370,7 +382,7 @@ async fn pending_counts_operations_and_is_told() {
 
 #[wasm_bindgen_test]
 async fn a_dead_port_is_told_and_dialed_again_until_closed() {
-    let opened = opened();
+    let opened = opened().await;
     assert_eq!(opened.get("c.status()"), r#""disconnected""#);
     opened.run("c.connect()").unwrap();
     opened.run("c.connect()").unwrap();
@@ -407,7 +419,7 @@ async fn a_dead_port_is_told_and_dialed_again_until_closed() {
 
 #[wasm_bindgen_test]
 async fn close_before_connect_ends_at_once_and_may_be_freed() {
-    let opened = opened();
+    let opened = opened().await;
     opened.wait_for("Promise.all([c.close(), c.close()])").await;
     assert_eq!(opened.events("status"), r#"[{"type":"status","status":"closed"}]"#);
     opened.run("c.free()").unwrap();
@@ -415,7 +427,7 @@ async fn close_before_connect_ends_at_once_and_may_be_freed() {
 
 #[wasm_bindgen_test]
 async fn a_client_may_be_freed_while_it_closes() {
-    let opened = opened();
+    let opened = opened().await;
     opened.run("c.connect()").unwrap();
     settle().await;
     opened.wait_for("(() => { const closing = c.close(); c.free(); return closing; })()").await;
@@ -441,7 +453,7 @@ async fn a_freed_client_tells_nothing_and_dials_no_more() {
         })()",
     );
     let log = Array::new();
-    let client = construct("{ url: 'ws://127.0.0.1:10/freed', room: 'r' }", &log).unwrap();
+    let client = construct("{ url: 'ws://127.0.0.1:10/freed', room: 'r', persistence: 'memory' }", &log).await.unwrap();
     let opened = Opened { client, log };
     opened.run("c.connect()").unwrap();
     opened.until("an attempt", "log.some(({ type }) => type === 'reconnecting')").await;
@@ -457,8 +469,8 @@ async fn a_freed_client_tells_nothing_and_dials_no_more() {
 }
 
 #[wasm_bindgen_test]
-fn stats_are_finite_numbers_by_name() {
-    let opened = opened();
+async fn stats_are_finite_numbers_by_name() {
+    let opened = opened().await;
     opened.run("c.textInsert('t', 0, 'x')").unwrap();
     let names = "bytesReceived,bytesSent,framesReceived,framesSent,logBytes,operations,operationsMade,operationsReceived,reconnects,refused,waiting";
     assert_eq!(opened.get("Object.keys(c.stats()).sort().join()"), format!("\"{names}\""));

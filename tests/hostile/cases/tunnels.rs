@@ -44,14 +44,7 @@ async fn pump(mut from: impl futures::AsyncRead + Unpin, mut to: impl futures::A
 
 async fn join_at(rig: &Rig, address: &str) -> Client {
     let peer: PeerId = rig.server.peer_id.parse().unwrap();
-    let options = ClientOptions {
-        address: format!("{address}/p2p/{peer}"),
-        room: "hostile".to_owned(),
-        author_seed: None,
-        token: Vec::new(),
-        store: None,
-        tabs: None,
-    };
+    let options = ClientOptions::new(format!("{address}/p2p/{peer}"), "hostile");
     let client = Client::open(options).await.unwrap();
     client.connect();
     until("joining", || client.read(peersync::engine::Engine::is_synced)).await;
