@@ -23,3 +23,4 @@ mod sockets;
 mod startup;
 mod stopping;
 mod trace;
+mod upgrading;
