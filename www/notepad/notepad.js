@@ -1,52 +1,43 @@
 // Notepad: one shared text per room.
 import { BrowserSyncClient, isPeersyncError } from 'peersync';
 import { authorsShown, redo, showAuthors, undo, writers } from 'peersync/codemirror';
+import { workOffline } from '../offline.js';
 import { profile } from '../profile.js';
 import { backend, bindShare, room } from '../room.js';
-import { stateOf } from '../status.js';
+import { showLine, Status } from '../status.js';
 import { openEditor } from './editor.js';
 
 const $ = (id) => document.getElementById(id);
 const MAX_FACES = 5;
 const MAX_LEGEND = 12;
 
-/** What is known beside the client: see `stateOf`. */
-const known = { arrived: false, retryAt: 0, failure: '' };
-let backendPeer;
 let toastTimer;
 let speechTimer;
 
-function show(client) {
-  const [kind, sentence] = stateOf(client, known);
-  if ($('state').textContent !== sentence) {
-    $('state').textContent = sentence;
-    $('state').dataset.state = kind;
+function show(client, status) {
+  if (showLine($('state'), status.line)) {
     // Said aloud only once it lasts: while someone types, it changes with every key.
     clearTimeout(speechTimer);
-    speechTimer = setTimeout(() => ($('spoken').textContent = sentence), 1_000);
+    speechTimer = setTimeout(() => ($('spoken').textContent = $('state').textContent), 1_000);
   }
-  showPeople(client);
+  showPeople(client, status);
   // The text, not the editor: that one may be about to follow.
-  if (!known.arrived || client.status === 'closed') return;
-  $('undo').disabled = Boolean(known.failure) || !client.canUndo;
-  $('redo').disabled = Boolean(known.failure) || !client.canRedo;
+  if (!status.arrived || client.status === 'closed') return;
+  $('undo').disabled = status.failed || !client.canUndo;
+  $('redo').disabled = status.failed || !client.canRedo;
   const { length } = client.text('document');
   $('count').textContent = `${length.toLocaleString('en')} character${length === 1 ? '' : 's'}`;
 }
 
 /** How many there are, and the first letters of their names. */
-function showPeople(client) {
-  const counted = known.arrived && client.status === 'connected';
+function showPeople(client, { others }) {
   const people = new Map([[client.author, profile]]);
-  if (counted) {
+  if (others) {
     const states = client.presence.others();
-    // The backend is a peer too, but not one of the people.
-    for (const { peerId, author } of client.peers) {
-      if (peerId !== backendPeer && !people.has(author)) people.set(author, states.get(peerId) ?? {});
-    }
+    for (const { peerId, author } of others) if (!people.has(author)) people.set(author, states.get(peerId) ?? {});
   }
-  $('people').textContent = counted ? `${people.size} ${people.size === 1 ? 'person' : 'people'} here` : '–';
-  const faces = counted ? [...people.values()].slice(0, MAX_FACES) : [];
+  $('people').textContent = others ? `${people.size} ${people.size === 1 ? 'person' : 'people'} here` : '–';
+  const faces = others ? [...people.values()].slice(0, MAX_FACES) : [];
   replaceChildren($('faces'), faces.map(({ name, color }) => {
     const face = document.createElement('i');
     const shown = typeof name === 'string' ? name.trim().slice(0, 40) : '';
@@ -84,16 +75,16 @@ function replaceChildren(parent, children) {
   if (!same) parent.replaceChildren(...children);
 }
 
-function toast(sentence) {
+function toast(sentence, ms = 2_500) {
   $('toast').textContent = sentence;
   $('toast').classList.add('shown');
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => $('toast').classList.remove('shown'), 2_500);
+  toastTimer = setTimeout(() => $('toast').classList.remove('shown'), ms);
 }
 
 function open() {
   const client = new BrowserSyncClient(backend, { room, identity: profile.identity });
-  const refresh = () => show(client);
+  const refresh = () => show(client, status);
   const { view, allow } = openEditor($('editor'), client, {
     user: { name: profile.name, color: profile.color },
     onChange: (update) => {
@@ -102,40 +93,22 @@ function open() {
     },
     onError: (error) => toast(`Not possible: ${error.message}`),
   });
-
-  client.on('connected', ({ peerId }) => (backendPeer = peerId));
-  client.on('reconnecting', ({ delayMs }) => (known.retryAt = Date.now() + delayMs));
-  client.on('synced', (synced) => {
-    if (!synced || known.arrived) return;
-    known.arrived = true;
-    allow(true, 'Write something. Everyone in this room sees it.');
-    if (document.activeElement === document.body) view.focus();
+  const status = new Status(client, {
+    arrive: () => {
+      allow(true, 'Write something. Everyone in this room sees it.');
+      if (document.activeElement === document.body) view.focus();
+      workOffline();
+    },
+    change: refresh,
+    stop: () => allow(false, ''),
+    toast,
   });
-  client.on('error', (error) => {
-    // After these nothing goes on; after any other, the status line already says how things stand.
-    const final = ['INTERNAL', 'INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED'];
-    if (final.includes(error.code)) stop(error);
-    else if (known.arrived) toast(error.message);
-  });
-  for (const event of ['status', 'synced', 'pending', 'connected', 'reconnecting', 'peer_join', 'peer_leave', 'presence', 'history']) {
-    client.on(event, refresh);
-  }
+  for (const event of ['presence', 'history']) client.on(event, refresh);
   client.on('presence', () => avoidColors(client));
   client.text('document').observe(refresh);
-  setInterval(() => known.arrived || refresh(), 1_000);
-
-  function stop(error) {
-    known.failure = `Stopped: ${error.message}`;
-    allow(false, '');
-    refresh();
-  }
-
   useTools(client, view, refresh);
-  addEventListener('beforeunload', (event) => {
-    if (client.pending > 0) event.preventDefault();
-  });
   // TIMEOUT means that it is still trying.
-  client.connect().catch((error) => isPeersyncError(error, 'TIMEOUT') || stop(error));
+  client.connect().catch((error) => isPeersyncError(error, 'TIMEOUT') || status.fail(error));
   return client;
 }
 
@@ -186,7 +159,5 @@ try {
   // For the console of whoever debugs, and for the tests. Pages of your own need no global.
   window.peersyncClient = open();
 } catch (error) {
-  known.failure = `Stopped: ${error.message}`;
-  $('state').textContent = known.failure;
-  $('state').dataset.state = 'failed';
+  showLine($('state'), ['failed', `Stopped: ${error.message}`, '']);
 }

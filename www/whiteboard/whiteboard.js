@@ -1,8 +1,9 @@
 // Whiteboard: shapes as records.
 import { BrowserSyncClient, isPeersyncError } from '/sdk/index.js';
+import { workOffline } from '../offline.js';
 import { profile } from '../profile.js';
 import { backend, bindShare, room } from '../room.js';
-import { peopleIn, stateOf } from '../status.js';
+import { showLine, Status } from '../status.js';
 import { onColor, onTheme } from './colors.js';
 import { Edits } from './edits.js';
 import { download, toPng } from './export.js';
@@ -19,8 +20,6 @@ import { Tools } from './tools.js';
 import { View } from './view.js';
 
 const $ = (id) => document.getElementById(id);
-/** After these nothing goes on; after any other, the status line already says how things stand. */
-const FINAL = ['INTERNAL', 'INVALID_ADDRESS', 'PEER_ID_MISMATCH', 'ROOM_REFUSED', 'UNSUPPORTED'];
 const REFRESH_MS = 16;
 /** Selected shapes that others are told of. */
 const SHOWN_IDS = 30;
@@ -30,12 +29,11 @@ const view = new View(board);
 const scene = new Scene($('shapes'), $('ghosts'));
 const selection = new Selection(scene, view, $('frames'));
 const palette = new Palette();
-/** What is known beside the client: see `stateOf`. */
-const known = { arrived: false, retryAt: 0, failure: '' };
-let backendPeer;
+let status;
+let failed = false;
 let people;
 
-const usable = () => known.arrived && !known.failure;
+const usable = () => status.arrived && !failed;
 const everything = () => {
   const shapes = [...scene.ids()].map((id) => scene.shape(id));
   return shapes.length > 0 ? join(shapes.map((shape) => grow(bounds(shape), shape.width / 2))) : undefined;
@@ -43,23 +41,19 @@ const everything = () => {
 
 // ---- what is shown ----
 
-function show(client) {
-  const [kind, sentence] = stateOf(client, known);
-  if ($('state').textContent !== sentence) {
-    $('state').textContent = sentence;
-    $('state').dataset.state = kind;
-    announce(sentence, 1_000);
-  }
-  const counted = known.arrived && client.status === 'connected';
-  const number = counted ? peopleIn(client, backendPeer) : 0;
-  $('people').textContent = counted ? `${number} ${number === 1 ? 'person' : 'people'} here` : '–';
+function show() {
+  if (showLine($('state'), status.line)) announce($('state').textContent, 1_000);
+  const { others } = status;
+  const number = others && 1 + new Set(others.map(({ author }) => author)).size;
+  $('people').textContent = others ? `${number} ${number === 1 ? 'person' : 'people'} here` : '–';
 }
 
 function showCount() {
   const { count } = scene;
-  if (known.arrived) $('count').textContent = `${count.toLocaleString('en')} shape${count === 1 ? '' : 's'}`;
-  if (known.arrived) $('hint').textContent = 'Draw something. Everyone in this room sees it.';
-  $('hint').classList.toggle('gone', known.failure !== '' || (known.arrived && (count > 0 || $('ghosts').childElementCount > 0)));
+  const arrived = status?.arrived ?? false;
+  if (arrived) $('count').textContent = `${count.toLocaleString('en')} shape${count === 1 ? '' : 's'}`;
+  if (arrived) $('hint').textContent = 'Draw something. Everyone in this room sees it.';
+  $('hint').classList.toggle('gone', failed || (arrived && (count > 0 || $('ghosts').childElementCount > 0)));
 }
 
 function showPeople() {
@@ -100,39 +94,23 @@ function open() {
   const refresh = () => {
     refreshing ??= setTimeout(() => {
       refreshing = undefined;
-      show(client);
+      show();
     }, REFRESH_MS);
   };
 
-  client.on('connected', ({ peerId }) => (backendPeer = peerId));
-  client.on('reconnecting', ({ delayMs }) => (known.retryAt = Date.now() + delayMs));
   client.on('history', ({ canUndo, canRedo }) => {
     $('undo').disabled = !canUndo;
     $('redo').disabled = !canRedo;
   });
-  client.on('synced', (synced) => {
-    if (synced && !known.arrived) arrive(client, records);
-  });
-  client.on('error', (error) => {
-    if (FINAL.includes(error.code)) stop(error.message);
-    else if (known.arrived) toast(error.message);
-  });
-  for (const event of ['status', 'synced', 'pending', 'connected', 'reconnecting', 'peer_join', 'peer_leave']) {
-    client.on(event, refresh);
-  }
-  setInterval(() => known.arrived || refresh(), 1_000);
-  addEventListener('beforeunload', (event) => {
-    if (client.pending > 0) event.preventDefault();
-  });
+  status = new Status(client, { arrive: () => arrive(client, records), change: refresh, stop, toast });
   // TIMEOUT means that it is still trying.
-  client.connect().catch((error) => isPeersyncError(error, 'TIMEOUT') || stop(error.message));
+  client.connect().catch((error) => isPeersyncError(error, 'TIMEOUT') || status.fail(error));
   return client;
 }
 
 /** The room's state is here: from now on it is drawn, and can be drawn on. */
 function arrive(client, records) {
   const started = performance.now();
-  known.arrived = true;
   records.observe(({ changes, origin, author }) => {
     for (const change of changes) apply(change, records);
     if (origin === 'remote') for (const { id } of changes) people.settled(id, author);
@@ -145,6 +123,7 @@ function arrive(client, records) {
   draw(client, records);
   showPeople();
   board.classList.add('ready');
+  workOffline();
 }
 
 function apply(change, records) {
@@ -158,11 +137,9 @@ function apply(change, records) {
   }
 }
 
-function stop(reason) {
-  known.failure = `Stopped: ${reason}`;
+function stop() {
+  failed = true;
   board.classList.remove('ready');
-  $('state').textContent = known.failure;
-  $('state').dataset.state = 'failed';
   showCount();
 }
 
@@ -383,5 +360,6 @@ try {
   // For the console of whoever debugs, and for the tests. Pages of your own need no global.
   window.peersyncClient = open();
 } catch (error) {
-  stop(error.message);
+  stop();
+  showLine($('state'), ['failed', `Stopped: ${error.message}`, '']);
 }
