@@ -139,10 +139,10 @@ test('whiteboard: drawn offline, it is kept, and comes together again', { timeou
   const a = await openBoard(context, 'A', whiteboard(server, room, proxy.ws));
   const b = await openBoard(context, 'B', whiteboard(server, room));
   proxy.cut();
-  await shows(a, 'state', /^Offline – edits are kept in this tab$/);
+  await shows(a, 'state', /^Offline – edits are kept on this device$/);
   await draw(a, 'r', [[100, 120], [200, 220]]);
   await draw(b, 'c', [[300, 120], [400, 220]]);
-  await shows(a, 'state', /^Offline – \d+ edits? kept in this tab$/);
+  await shows(a, 'state', /^Offline – saved on this device, will be sent$/);
   proxy.restore();
   await shows(a, 'state', /^Saved$/, 40_000);
   await eventually(20_000, 'both have both', async () => (await stored(b)).length === 2);

@@ -1,4 +1,5 @@
 // A client in a page, driven from here. The page is the landing page: it has the SDK beside it and no client of its own.
+import assert from 'node:assert/strict';
 import { openPage } from './browsers.mjs';
 import { eventually, within } from './runner.mjs';
 
@@ -12,23 +13,33 @@ export function freshRoom(name) {
   return `${name}-${rooms.get(name)}-${process.pid}`;
 }
 
-/** Opens a page in browser `name` with `window.peer = { client, text, events }`, connected to `room`. */
-export async function openPeer(context, name, server, { room, backend = server.ws, connect = true }) {
-  const page = await openPage(context, name, `${server.http}/`);
+/**
+ * Opens a page in browser `name` with `window.peer = { client, text, events }`, connected to `room`. `site` serves the page,
+ * if it is not the server; `prepare(page)` comes before it is loaded; whatever else is given are options of the client.
+ */
+export async function openPeer(context, name, server, { site = server.http, prepare, ...given }) {
+  const page = await openPage(context, name, `${site}/`, { prepare });
+  return makePeer(page, server, given);
+}
+
+/** The same in a page that is open. `until`: what is waited for, `connect` or `open` of the client, or nothing. */
+export async function makePeer(page, server, { room, backend = server.ws, connect = true, until = connect ? 'connect' : '', ...options }) {
   const open = page.evaluate(
-    async ({ backend, room, connect }) => {
+    async ({ backend, until, options }) => {
       const { BrowserSyncClient } = await import('/sdk/index.js');
-      const client = new BrowserSyncClient(backend, { room });
+      const client = new BrowserSyncClient(backend, options);
       const events = [];
-      for (const type of ['connected', 'disconnected', 'reconnecting', 'synced', 'status', 'peer_join', 'peer_leave', 'error']) {
-        client.on(type, (payload) => events.push({ type, at: Date.now(), payload, message: payload?.message }));
+      const types = ['connected', 'disconnected', 'reconnecting', 'synced', 'status', 'peer_join', 'peer_leave', 'error', 'opened', 'storage', 'syncStatus', 'ack'];
+      for (const type of types) {
+        client.on(type, (payload) => events.push({ type, at: Date.now(), payload, message: payload?.message, code: payload?.code }));
       }
       window.peer = { client, text: client.text('notes'), events };
-      if (connect) await client.connect();
+      window.peer.text.observe(({ origin, id }) => (window.peer.last = origin === 'local' ? id : window.peer.last));
+      if (until) await client[until]();
     },
-    { backend, room, connect },
+    { backend, until, options: { room, ...options } },
   );
-  await within(OPEN_MS, `the client in browser ${name} ${connect ? 'is connected' : 'is made'}`, open);
+  await within(OPEN_MS, `the client ${until ? `has done ${until}()` : 'is made'}`, open);
   return new Peer(page);
 }
 
@@ -71,6 +82,20 @@ class Peer {
     });
   }
 
+  syncStatus() {
+    return this.page.evaluate(() => window.peer.client.syncStatus);
+  }
+
+  /** The log that this client's last edit is in. */
+  writer() {
+    return this.page.evaluate(() => window.peer.last?.split('_')[0]);
+  }
+
+  /** Every own edit is on this device. */
+  stored(ms = 10_000) {
+    return eventually(ms, 'everything is stored on this device', async () => (await this.syncStatus()).local === 'stored');
+  }
+
   events(type) {
     return this.page.evaluate((type) => window.peer.events.filter((event) => event.type === type), type);
   }
@@ -103,3 +128,10 @@ export async function expectSameText(peers, tokens, frame, ms = 20_000) {
 }
 
 export const tokensOf = (prefix, count) => Array.from({ length: count }, (_, edit) => `[${prefix}${edit}]`);
+
+/** What is refused as signed twice at one position: a client that used a number again. */
+export async function expectNoEquivocation(server) {
+  const metrics = await (await fetch(`${server.http}/metrics`)).text();
+  const [, count] = metrics.match(/^peersync_refused_total\{reason="equivocation"\} (\d+)$/m) ?? [];
+  assert.equal(count ?? '0', '0', 'operations were refused as signed twice at one position');
+}
