@@ -23,7 +23,7 @@ const SUITES = {
   lint: { minutes: 12, needs: ['tools', 'wasm'] },
   rust: { minutes: 10, needs: ['tools', 'rust tests'] },
   wasm: { minutes: 4, needs: ['tools', 'wasm-pack', 'chromedriver', 'wasm tests'] },
-  browser: { minutes: 8, needs: ['tools', 'chrome', 'wasm', 'wrapper', 'pages', 'server'] },
+  browser: { minutes: 10, needs: ['tools', 'chrome', 'wasm', 'wrapper', 'pages', 'server'] },
   size: { minutes: 1, needs: ['tools', 'wasm', 'wrapper'] },
   packaging: { minutes: 1, needs: ['tools', 'wasm', 'wrapper'] },
 };
