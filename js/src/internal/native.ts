@@ -113,7 +113,7 @@ export interface NativeClient extends NativeTexts, NativeContainers, NativeRecor
   connect(): void;
   wake(): void;
   /** Stores and sends what can be at once; with `persisted` false the page will not come back. */
-  pagehide: (persisted: boolean) => void;
+  pagehide(persisted: boolean): void;
   close(): Promise<void>;
   free(): void;
   presenceSet(fields: object | null): void;
@@ -130,9 +130,9 @@ export interface NativeClient extends NativeTexts, NativeContainers, NativeRecor
   status(): ClientStatus;
   synced(): boolean;
   pending(): number;
-  syncStatus: () => NativeSyncStatus;
+  syncStatus(): NativeSyncStatus;
   /** Whether the room's state is here: the backend was heard, now or at an earlier visit that this device remembers. */
-  arrived: () => boolean;
+  arrived(): boolean;
   peers(): Peer[];
   stats(): Record<string, unknown>;
   peerId(): string;

@@ -96,6 +96,8 @@ impl Shared {
             News::Fails(trouble) => self.tell_storage(Some(&trouble)),
             News::Works => self.tell_storage(None),
             News::Forgot => {
+                let message = "the database was deleted; what this page has of the room is stored again".to_owned();
+                self.tell(ClientEvent::Error { code: "STORAGE_FAILED", message });
                 let shared = Arc::clone(self);
                 spawn(async move { shared.note_again().await });
             }

@@ -348,7 +348,7 @@ test('sdk: the module has every method that the wrapper may call', async (contex
   const page = await openPage(context, 'A', `${server.http}/`);
   const missing = await page.evaluate(async (methods) => {
     const glue = await import('/pkg/peersync.js');
-    const wanted = [...methods.map((name) => [name, glue.NativeClient.prototype]), ['default', glue], ['onTrap', glue]];
+    const wanted = [...methods.map((name) => [name, glue.NativeClient.prototype]), ['default', glue], ['onTrap', glue], ['open', glue.NativeClient]];
     return wanted.filter(([name, owner]) => typeof owner[name] !== 'function').map(([name]) => name);
   }, methods);
   assert.deepEqual(missing, []);
