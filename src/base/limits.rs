@@ -216,6 +216,8 @@ pub const FOLD_BYTES: usize = 1 << 20;
 pub const FOLD_KEEP_OPS: usize = 128;
 /// A room that leaves memory is folded if it has so many operations: the next to come loads it in one piece.
 pub const FOLD_IDLE_OPS: usize = 64;
+/// A snapshot that a peer still lacks after it was sent is sent again after this long: it may have been refused.
+pub const SNAPSHOT_AGAIN_MS: u64 = 10_000;
 /// A snapshot travels in pieces of this many bytes.
 pub const SNAPSHOT_PIECE_BYTES: usize = 64 << 10;
 

@@ -33,7 +33,7 @@ use journal::Journal;
 use snapshot::Folding;
 pub use journal::{Batch, ROOM_LIST, Record};
 pub use safety::SyncStatus;
-pub use snapshot::{Restored, StoredList};
+pub use snapshot::{FoldLimits, Restored, StoredList};
 
 /// What a room's engine is.
 #[derive(Clone, Debug)]
@@ -370,9 +370,11 @@ impl Engine {
         }
     }
 
-    /// Whether everything that is here is stored.
+    /// Whether everything that is here is stored, and with its effect: who is told so may let go of the operations, also
+    /// of those that it would have to issue again.
     fn is_durable(&self) -> bool {
-        self.config.persists && self.journal.is_saved() && !self.journal.is_failing()
+        let whole = self.replica.clock_voids().next().is_none();
+        whole && self.config.persists && self.journal.is_saved() && !self.journal.is_failing()
     }
 
     /// What follows from any change: commits, pushes, events.

@@ -305,7 +305,7 @@ impl Engine {
         }
     }
 
-    fn plan_reissue(&mut self, seq: Seq) {
+    pub(super) fn plan_reissue(&mut self, seq: Seq) {
         if self.voided.insert(seq) {
             self.to_reissue.insert(seq);
             if !self.unsafe_issues.values().any(|latest| *latest == seq) {

@@ -1,5 +1,5 @@
 //! Snapshots of a room: what it begins with when it opens, when its oldest operations are folded, and taking one from
-//! the backend after a long absence (SPEC §5.5).
+//! the backend after a long absence (SPEC §7.1).
 
 use super::{Engine, Event, ROOM_LIST};
 use crate::{
@@ -34,9 +34,29 @@ pub struct Restored {
     pub damaged: u64,
 }
 
+/// When a room is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoldLimits {
+    /// So many operations at least.
+    pub ops: usize,
+    /// Or so many bytes of them.
+    pub bytes: usize,
+    /// The newest are kept.
+    pub keep: usize,
+    /// Before the room leaves memory, so many at least.
+    pub idle: usize,
+}
+
+impl Default for FoldLimits {
+    fn default() -> Self {
+        Self { ops: FOLD_OPS, bytes: FOLD_BYTES, keep: FOLD_KEEP_OPS, idle: FOLD_IDLE_OPS }
+    }
+}
+
 /// Where folding stands.
 #[derive(Debug, Default)]
 pub(super) struct Folding {
+    limits: FoldLimits,
     /// To be given out.
     pub(super) job: Option<Box<FoldJob>>,
     running: bool,
@@ -88,6 +108,8 @@ impl Engine {
             self.journal.damaged();
         }
         self.remember_earlier();
+        // What was issued again before is not issued again.
+        self.voided.extend(self.replica.own_reissues());
         self.told_pending = self.pending();
         while self.replica.next_change().is_some() {}
         Ok(restored)
@@ -111,10 +133,15 @@ impl Engine {
         self.keeper = keeper;
     }
 
+    /// Folds sooner or later than usual.
+    pub fn set_fold_limits(&mut self, limits: FoldLimits) {
+        self.folding.limits = limits;
+    }
+
     /// The room is about to leave memory: folds it if that makes the next opening quicker. Whether there is anything to
     /// do first.
     pub fn fold_before_rest(&mut self) -> bool {
-        self.begin_fold(FOLD_IDLE_OPS, 0);
+        self.begin_fold(self.folding.limits.idle, 0);
         self.folding.running
     }
 
@@ -122,9 +149,10 @@ impl Engine {
         let log = self.replica.log();
         let snapshot = log.snapshot().map_or(0, |bytes| bytes.len());
         let grown = self.replica.bytes().saturating_sub(snapshot);
-        let many = log.len() - log.first() >= FOLD_OPS + FOLD_KEEP_OPS && grown >= snapshot / 2;
-        if many || grown >= FOLD_BYTES.max(snapshot / 2) {
-            self.begin_fold(if many { FOLD_OPS } else { FOLD_IDLE_OPS }, FOLD_KEEP_OPS);
+        let FoldLimits { ops, bytes, keep, idle } = self.folding.limits;
+        let many = log.len() - log.first() >= ops + keep && grown >= snapshot / 2;
+        if many || grown >= bytes.max(snapshot / 2) {
+            self.begin_fold(if many { ops } else { idle }, keep);
         }
     }
 
@@ -191,6 +219,7 @@ impl Engine {
                     self.journal.folded(bytes, self.replica.log().snapshot_heads());
                 }
                 self.gossip.on_folded();
+                self.replica.lost_in_snapshot().into_iter().for_each(|seq| self.plan_reissue(seq));
                 for delivery in deliveries {
                     self.journal.delivered(delivery.id, None);
                 }

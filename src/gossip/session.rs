@@ -313,10 +313,10 @@ impl Session {
             self.cursor = log.first();
         }
         let trusts = self.hello.is_some_and(|hello| hello.trusts);
-        if !self.snapshots.offer(&mut self.peer_has, trusts, log) {
+        if !self.snapshots.offer(now, &mut self.peer_has, trusts, log) {
             self.done_owed = None;
         }
-        if let Some(piece) = self.snapshots.next_piece(&mut self.peer_has) {
+        if let Some(piece) = self.snapshots.next_piece(now, &mut self.peer_has) {
             self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
             return Some(piece.encode());
         }

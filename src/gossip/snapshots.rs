@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     base::{
-        OpId, Seq, WriterId,
-        limits::{MAX_SNAPSHOT_BYTES, SNAPSHOT_PIECE_BYTES},
+        OpId, Seq, Timestamp, WriterId,
+        limits::{MAX_SNAPSHOT_BYTES, SNAPSHOT_AGAIN_MS, SNAPSHOT_PIECE_BYTES},
     },
     wire::{Frame, OpSource},
 };
@@ -16,8 +16,8 @@ pub(super) struct Snapshots {
     looked: bool,
     /// The one being sent, what it covers, and how much of it is sent.
     sending: Option<(Arc<[u8]>, Vec<OpId>, usize)>,
-    /// The last one that was sent: once is enough, whatever became of it.
-    sent: Option<Arc<[u8]>>,
+    /// The last one that was sent, and when: it is not sent again at once, whatever became of it.
+    sent: Option<(Arc<[u8]>, Timestamp)>,
     /// The one being received.
     incoming: Vec<u8>,
 }
@@ -29,7 +29,13 @@ impl Snapshots {
     }
 
     /// Begins to send the snapshot if the peer lacks any of it. False if it lacks some and would not take it.
-    pub(super) fn offer(&mut self, peer_has: &mut BTreeMap<WriterId, Seq>, trusts: bool, log: &dyn OpSource) -> bool {
+    pub(super) fn offer(
+        &mut self,
+        now: Timestamp,
+        peer_has: &mut BTreeMap<WriterId, Seq>,
+        trusts: bool,
+        log: &dyn OpSource,
+    ) -> bool {
         if self.looked || self.sending.is_some() {
             return true;
         }
@@ -40,7 +46,10 @@ impl Snapshots {
         if heads.iter().all(has) {
             return true;
         }
-        if self.sent.as_ref().is_some_and(|sent| Arc::ptr_eq(sent, &bytes)) {
+        let just_sent = |(sent, at): &(Arc<[u8]>, Timestamp)| {
+            Arc::ptr_eq(sent, &bytes) && now.since(*at) < SNAPSHOT_AGAIN_MS
+        };
+        if self.sent.as_ref().is_some_and(just_sent) {
             raise(peer_has, &heads);
         } else if trusts {
             self.sending = Some((bytes, heads, 0));
@@ -51,7 +60,7 @@ impl Snapshots {
     }
 
     /// The next piece. With the last one the peer has what the snapshot covers.
-    pub(super) fn next_piece(&mut self, peer_has: &mut BTreeMap<WriterId, Seq>) -> Option<Frame> {
+    pub(super) fn next_piece(&mut self, now: Timestamp, peer_has: &mut BTreeMap<WriterId, Seq>) -> Option<Frame> {
         let (bytes, heads, offset) = self.sending.as_mut()?;
         let total = bytes.len();
         let end = total.min(*offset + SNAPSHOT_PIECE_BYTES);
@@ -60,7 +69,7 @@ impl Snapshots {
         *offset = end;
         if end == total {
             raise(peer_has, heads);
-            self.sent = self.sending.take().map(|(bytes, ..)| bytes);
+            self.sent = self.sending.take().map(|(bytes, ..)| (bytes, now));
             // It may have been folded further meanwhile.
             self.looked = false;
         }

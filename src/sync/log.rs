@@ -160,8 +160,13 @@ impl Log {
         (1..=self.folded(id.writer)).contains(&id.seq).then_some(Original { is_void: false, payload: None })
     }
 
+    /// Whether an operation has no effect.
+    pub(crate) fn is_void(&self, id: OpId) -> bool {
+        self.void_reason(id).is_some()
+    }
+
     /// Why an operation has no effect.
-    fn void_reason(&self, id: OpId) -> Option<Refusal> {
+    pub(crate) fn void_reason(&self, id: OpId) -> Option<Refusal> {
         let folded = || self.base.voids.get(&id).map(|void| void.reason);
         self.entry(id).map_or_else(folded, |entry| entry.void)
     }

@@ -37,6 +37,7 @@ fn g1_g2_g3_every_seed_converges_and_loses_and_doubles_nothing() {
         // A run that injected no faults has proven nothing.
         assert!(total.lost > 100 && total.duplicated > 100 && total.breaks > 20, "{total:?}");
         assert!(total.restarts > 20 && total.partitions > 20 && total.store_failures > 5, "{total:?}");
+        assert!(total.folds > 100 && total.snapshots > 50 && total.resumed > 5, "{total:?}");
         assert!(total.acked > 1_000 && total.undone > 100 && total.voided > 5, "{total:?}");
     }
 }

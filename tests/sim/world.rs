@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use peersync::{
     base::{AuthorId, NodeId, RoomId, Timestamp, WallTime, WriterId, hash, hash_parts},
-    engine::{Batch, Durability, Engine, EngineConfig, Event, Input, Output},
+    engine::{Batch, Durability, Engine, EngineConfig, Event, FoldLimits, Input, Output},
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -33,6 +33,9 @@ pub struct Report {
     pub store_failures: u64,
     pub undone: u64,
     pub voided: u64,
+    pub folds: u64,
+    pub snapshots: u64,
+    pub resumed: u64,
     pub trace: Vec<u8>,
 }
 
@@ -48,6 +51,9 @@ impl Report {
         self.store_failures += other.store_failures;
         self.undone += other.undone;
         self.voided += other.voided;
+        self.folds += other.folds;
+        self.snapshots += other.snapshots;
+        self.resumed += other.resumed;
     }
 }
 
@@ -115,7 +121,7 @@ impl World {
             trace: Vec::new(),
         };
         for index in 0..count {
-            let node = world.boot(index, 0, Disk::default());
+            let node = world.boot(index, 0, Disk::default(), None);
             world.nodes.push(node);
         }
         for index in 1..count {
@@ -138,7 +144,8 @@ impl World {
         world
     }
 
-    fn boot(&mut self, index: usize, incarnation: u32, disk: Disk) -> Node {
+    /// `writer`: the one that it resumes.
+    fn boot(&mut self, index: usize, incarnation: u32, disk: Disk, writer: Option<WriterId>) -> Node {
         let backend = index == 0;
         let author = AuthorId(hash_parts(&[&self.seed.to_be_bytes(), &index.to_be_bytes()]).0);
         let config = EngineConfig {
@@ -146,11 +153,16 @@ impl World {
             node: NodeId(vec![index as u8]),
             backend,
             documents: !backend || self.chance(50),
-            persists: backend,
+            // Every other client has a store, too.
+            persists: backend || index.is_multiple_of(2),
             token: Vec::new(),
         };
-        let writer = WriterId(self.rng.next_u64());
+        let fresh = WriterId(self.rng.next_u64());
+        let writer = writer.unwrap_or(fresh);
         let mut engine = Engine::new(config, writer, Box::new(TestSigner(author)));
+        let (ops, keep) = (4 + self.below(40) as usize, self.below(12) as usize);
+        engine.set_fold_limits(FoldLimits { ops, keep, bytes: 1 << 20, idle: 2 });
+        engine.set_keeper(backend || self.chance(70));
         let restored = engine.restore(&disk.lists()).expect("what was stored is taken back");
         assert_eq!(restored.damaged, 0, "seed {}: node {index}", self.seed);
         // Up to an hour either way; the backend's clock is right, or nobody could tell.
@@ -336,8 +348,10 @@ impl World {
         }
         let (one, other) = self.links.connect(a, b);
         let id = |node: usize| NodeId(vec![node as u8]);
-        self.input(one.node, Input::LinkUp { link: one.link, node: id(b), pinned: b == 0, kin: false, opener: true });
-        self.input(other.node, Input::LinkUp { link: other.link, node: id(a), pinned: a == 0, kin: false, opener: false });
+        // Some neighbours are pages of one browser.
+        let kin = a > 0 && b > 0 && (a + b).is_multiple_of(3);
+        self.input(one.node, Input::LinkUp { link: one.link, node: id(b), pinned: b == 0, kin, opener: true });
+        self.input(other.node, Input::LinkUp { link: other.link, node: id(a), pinned: a == 0, kin, opener: false });
     }
 
     fn cut(&mut self, end: End) {
@@ -376,7 +390,7 @@ impl World {
         }
     }
 
-    /// The process dies and comes back with what was on its disk; a client with nothing.
+    /// The process dies and comes back with what was on its disk, if it has one.
     fn restart(&mut self, node: usize) {
         for end in self.links.of(node) {
             if let Some(other) = self.links.cut(end) {
@@ -385,10 +399,25 @@ impl World {
                 self.schedule(after, Action::Connect { a: node.max(other.node), b: node.min(other.node) });
             }
         }
+        let old = &mut self.nodes[node];
+        let saved = old.engine.saved();
+        // What was in its store comes back with it.
+        self.acked.extend(old.typed.iter().filter(|(seq, _)| *seq <= saved).map(|(_, token)| token.clone()));
+        let replica = old.engine.replica();
+        let clean = replica.next_seq() == saved + 1 && !replica.has_pending() && saved > 0;
+        let writer = clean.then(|| replica.writer());
+        self.report.resumed += u64::from(clean);
+        self.count_snapshots(node);
         let disk = std::mem::take(&mut self.nodes[node].disk);
         let incarnation = self.nodes[node].incarnation + 1;
-        self.nodes[node] = self.boot(node, incarnation, disk);
+        self.nodes[node] = self.boot(node, incarnation, disk, writer);
         self.wake_later(node);
+    }
+
+    fn count_snapshots(&mut self, node: usize) {
+        let stats = self.nodes[node].engine.stats();
+        self.report.folds += stats.folds;
+        self.report.snapshots += stats.snapshots_taken;
     }
 
     fn heal(&mut self) {
@@ -405,6 +434,9 @@ impl World {
             let heads = node.engine.replica().log().vector();
             let heads: Vec<String> =
                 heads.iter().map(|(writer, seq, hash)| format!("{writer:?}:{seq}:{hash:?}")).collect();
+            let folded: Vec<String> =
+                node.engine.replica().log().snapshot_heads().iter().map(|id| format!("{:?}:{}", id.writer, id.seq)).collect();
+            println!("node {index} {:?} folded {folded:?}", node.engine.stats());
             let friends: Vec<usize> =
                 self.links.of(index).iter().filter_map(|end| self.links.peer(*end)).map(|end| end.node).collect();
             println!(
@@ -420,6 +452,7 @@ impl World {
 
     fn check(&mut self) {
         let seed = self.seed;
+        (0..self.nodes.len()).for_each(|node| self.count_snapshots(node));
         let expected = self.nodes[1].engine.replica();
         let text = expected.text("tokens");
         let (digest, state) = (expected_digest(&self.nodes[1].engine), expected.state_hash());

@@ -47,7 +47,7 @@ fn s7_equal_digests_send_no_vector_and_no_operation() {
     let spare = |frame: &&&Frame| matches!(frame, Frame::Vector { .. } | Frame::Ops(_) | Frame::Want(_));
     assert_eq!(frames.iter().filter(spare).count(), 0, "{frames:?}");
     let bytes: usize = frames.iter().map(|frame| frame.encode().len()).sum();
-    assert!(bytes <= 640, "{bytes} bytes to find that nothing is missing");
+    assert!(bytes <= 200, "{bytes} bytes to find that nothing is missing");
 }
 
 #[test]

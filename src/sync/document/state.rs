@@ -9,9 +9,22 @@ use yrs::{
 
 use super::{Documents, bounded, views};
 use crate::{
-    base::Ordered,
+    base::{Ordered, limits::MAX_NAME_BYTES},
     sync::update::{RootKind, survey, without_binaries},
+    wire::{Reader, WireError, put_string, put_uvarint, read_string},
 };
+
+/// What a name is used as, as bits.
+const KINDS: [(u8, RootKind); 3] = [(1, RootKind::Text), (2, RootKind::Map), (4, RootKind::List)];
+
+fn read_roots(reader: &mut Reader<'_>) -> Result<Vec<(String, u8)>, WireError> {
+    let mut roots = Vec::new();
+    // A name takes three bytes at least.
+    for _ in 0..reader.length("names", reader.remaining() / 3)? {
+        roots.push((read_string(reader, "name", MAX_NAME_BYTES)?, reader.u8()?));
+    }
+    Ok(roots)
+}
 
 impl Documents {
     /// Everything, with what was deleted as runs of ids.
@@ -46,6 +59,31 @@ impl Documents {
         documents.doc.transact_mut().apply_update(update).map_err(|error| error.to_string())?;
         documents.sight.lock().quiet = false;
         documents.open_what_is_there();
+        Ok(documents)
+    }
+
+    /// Everything, with what each name is used as: of a name whose every item was deleted the update alone does not say.
+    pub(crate) fn encode_whole(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_uvarint(&mut out, self.roots.len() as u64);
+        for (name, kinds) in &self.roots {
+            put_string(&mut out, name);
+            out.push(KINDS.iter().filter(|(_, kind)| kinds.contains(kind)).map(|(bit, _)| bit).sum());
+        }
+        out.extend_from_slice(&self.encode_state_v2());
+        out
+    }
+
+    /// What [`Documents::encode_whole`] wrote.
+    pub(crate) fn load_whole(client: u64, bytes: &[u8]) -> Result<Self, String> {
+        let mut reader = Reader::new(bytes);
+        let roots = read_roots(&mut reader).map_err(|error| error.to_string())?;
+        let mut documents = Self::load(client, reader.rest())?;
+        for (name, kinds) in roots {
+            for (_, kind) in KINDS.iter().filter(|(bit, _)| kinds & bit != 0) {
+                documents.open(&name, *kind);
+            }
+        }
         Ok(documents)
     }
 

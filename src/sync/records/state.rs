@@ -1,4 +1,4 @@
-//! All records as bytes, tombstones and stamps included: for snapshots (SPEC C3).
+//! All records as bytes, tombstones and stamps included: for snapshots (SPEC F3).
 
 use super::{
     Cell, Collection, Record, Records, Stamp,

@@ -109,8 +109,9 @@ impl Replica {
     pub fn reissue(&mut self, seq: Seq, wall: WallTime) -> Option<Delivery> {
         // What waits was promised the next place.
         self.commit_all(wall);
-        let entry = self.log.entry(OpId { writer: self.author.writer, seq })?;
-        let (kind, payload) = (entry.op.header.kind, entry.op.payload.clone()?);
+        let id = OpId { writer: self.author.writer, seq };
+        let op = self.log.entry(id).map(|entry| &entry.op).or_else(|| self.voided.get(&seq))?;
+        let (kind, payload) = (op.header.kind, op.payload.clone()?);
         // A refused reissue names the same original again.
         let payload = if kind == Kind::REISSUE {
             payload
@@ -124,6 +125,7 @@ impl Replica {
         if payload.len() > MAX_PAYLOAD_BYTES {
             return None;
         }
+        self.voided.remove(&seq);
         self.clock = self.clock.next(wall);
         Some(self.make(Kind::REISSUE, payload, self.clock))
     }

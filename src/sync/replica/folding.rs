@@ -1,5 +1,5 @@
 //! Snapshots of a replica: making them of its oldest operations, beginning with one, and taking a newer one in place of
-//! operations that nobody has any more (SPEC §5.5).
+//! operations that nobody has any more (SPEC §7.1).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -156,6 +156,8 @@ impl Replica {
             if id.seq > self.log.folded(id.writer) {
                 names.push(id);
                 self.replay(entry);
+            } else if id.writer == self.author.writer && self.log.is_void(id) {
+                self.voided.insert(id.seq, entry.op);
             }
         }
         let mut deliveries: Vec<Delivery> = Vec::new();
@@ -172,6 +174,19 @@ impl Replica {
         }
         deliveries.retain(|delivery| !names.contains(&delivery.id));
         deliveries
+    }
+
+    /// Own operations that a snapshot showed to be void for their stamp, and whose payload only this node has.
+    #[must_use]
+    pub fn lost_in_snapshot(&self) -> Vec<Seq> {
+        let own = |seq: &Seq| OpId { writer: self.author.writer, seq: *seq };
+        self.voided.keys().filter(|seq| self.log.void_reason(own(seq)) == Some(Refusal::ClockAhead)).copied().collect()
+    }
+
+    /// Own operations that were issued again.
+    pub fn own_reissues(&self) -> impl Iterator<Item = Seq> {
+        let own = self.log.entries().iter().filter(|entry| entry.op.header.writer == self.author.writer);
+        own.filter_map(|entry| reissued_of(&entry.op).map(|(seq, ..)| seq))
     }
 
     /// The records as they were before the first operation that is still here.

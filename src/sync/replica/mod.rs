@@ -85,6 +85,8 @@ pub struct Replica {
     log: Log,
     /// The snapshot that the log begins with.
     base: Option<Content>,
+    /// Own operations that a backend voided and that a snapshot of its covers: their payloads are still to be issued.
+    voided: BTreeMap<Seq, Op>,
     /// Counts how often the log was built anew.
     generation: u64,
     policy: Policy,
@@ -119,6 +121,7 @@ impl Replica {
         Self {
             log: Log::new(room),
             base: None,
+            voided: BTreeMap::new(),
             generation: 0,
             policy,
             signer,

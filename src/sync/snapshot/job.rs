@@ -66,7 +66,7 @@ impl FoldJob {
             records.apply(entries, *hlc, *writer, 0);
         }
         let folded =
-            Folded { tables: self.tables, documents: documents.encode_state_v2(), records: records.encode_state() };
+            Folded { tables: self.tables, documents: documents.encode_whole(), records: records.encode_state() };
         Ok(FoldResult { folded, upto: self.upto, generation: self.generation })
     }
 }

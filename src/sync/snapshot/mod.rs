@@ -1,4 +1,4 @@
-//! A room's oldest operations folded into what they add up to (SPEC §5.5): heads and what judging needs (`tables`), the
+//! A room's oldest operations folded into what they add up to (SPEC §7.1): heads and what judging needs (`tables`), the
 //! Yjs document, the records; signed by whoever folded them.
 
 mod job;
@@ -34,7 +34,7 @@ pub(crate) struct Snapshot {
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
     pub(crate) bytes: Arc<[u8]>,
-    /// The Yjs document, v2 encoding.
+    /// What names are used as, and the Yjs document, v2 encoding.
     documents: Range<usize>,
     records: Range<usize>,
 }
@@ -117,7 +117,7 @@ impl Content {
     /// Texts, maps and lists, for own edits under `client`.
     pub(crate) fn documents(&self, client: u64) -> Result<Documents, Refusal> {
         let state = self.bytes.get(self.documents.clone()).unwrap_or_default();
-        Documents::load(client, state).map_err(|_| Refusal::BadSnapshot)
+        Documents::load_whole(client, state).map_err(|_| Refusal::BadSnapshot)
     }
 
     pub(crate) fn records(&self) -> Result<Records, Refusal> {

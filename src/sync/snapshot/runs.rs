@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c1_clocks_are_runs_of_equal_steps() {
+    fn f1_clocks_are_runs_of_equal_steps() {
         let all = [1, 2, 3, 3, 3, 10, 17, 17];
         let mut clocks = Clocks::default();
         all.iter().for_each(|clock| clocks.push(*clock));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn c1_what_was_seen_is_runs_over_the_table() {
+    fn f1_what_was_seen_is_runs_over_the_table() {
         let heads = [5, 3, 9, 4, 4];
         let seqs = [5, 3, 2, 0, 0];
         let seen = Seen::pack(&seqs, &heads);

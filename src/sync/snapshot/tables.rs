@@ -1,4 +1,4 @@
-//! What judging needs to know of operations that were folded into a snapshot (SPEC C2): the same verdict must come out
+//! What judging needs to know of operations that were folded into a snapshot (SPEC F2): the same verdict must come out
 //! as with the whole log.
 
 use std::collections::{BTreeMap, BTreeSet};
