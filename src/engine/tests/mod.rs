@@ -6,6 +6,7 @@ mod disk;
 mod presence;
 mod repair;
 mod sessions;
+mod snapshots;
 mod state;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -31,8 +32,12 @@ fn room() -> RoomId {
     RoomId::open("test")
 }
 
+/// The backend's is its author's key, as a `PeerId`.
 fn node_id(index: usize) -> NodeId {
-    NodeId(vec![index as u8])
+    match index {
+        SERVER => NodeId([&[0x00, 0x24, 0x08, 0x01, 0x12, 0x20], author(SERVER).0.as_slice()].concat()),
+        other => NodeId(vec![other as u8]),
+    }
 }
 
 fn author(index: usize) -> AuthorId {

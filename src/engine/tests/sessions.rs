@@ -40,9 +40,14 @@ fn s7_equal_digests_send_no_vector_and_no_operation() {
     world.typed(1, "a");
     world.typed(2, "b");
     world.cut(1);
+    // Alone: whoever is there is named as well.
+    world.cut(2);
+    world.pass(1_000);
     world.frames.clear();
     world.connect(1);
+    world.pass(1_000);
     assert!(world.nodes[1].engine.is_synced());
+    assert_eq!(world.nodes[1].engine.pending(), 0);
     let frames: Vec<_> = world.sent(1, SERVER).chain(world.sent(SERVER, 1)).collect();
     let spare = |frame: &&&Frame| matches!(frame, Frame::Vector { .. } | Frame::Ops(_) | Frame::Want(_));
     assert_eq!(frames.iter().filter(spare).count(), 0, "{frames:?}");
@@ -67,7 +72,7 @@ fn s7_a_late_joiner_gets_everything_in_few_frames_and_is_told_when_it_has_it() {
     assert_eq!(world.sent(SERVER, 2).filter(|frame| **frame == Frame::Done).count(), 1);
 }
 
-fn items(frame: &Frame) -> usize {
+pub(super) fn items(frame: &Frame) -> usize {
     match frame {
         Frame::Ops(items) => items.iter().filter(|item| !matches!(item, Item::Introduce { .. })).count(),
         _ => 0,
