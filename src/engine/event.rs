@@ -137,9 +137,12 @@ impl Event {
     pub fn is_own_doing(&self) -> bool {
         match self {
             Self::Change { origin, .. } => *origin == Origin::Local,
-            Self::Pending(_) | Self::Saved { .. } | Self::History { .. } | Self::Acked { .. } | Self::Refused { .. } | Self::Synced(_) => {
-                true
-            }
+            Self::Pending(_)
+            | Self::Saved { .. }
+            | Self::History { .. }
+            | Self::Acked { .. }
+            | Self::Refused { .. }
+            | Self::Synced(_) => true,
             _ => false,
         }
     }

@@ -30,9 +30,9 @@ use clock::WallClock;
 pub use envelope::{Envelope, envelopes};
 pub use event::{Durability, Event, Origin, Stats};
 use journal::Journal;
-use snapshot::Folding;
 pub use journal::{Batch, ROOM_LIST, Record};
 pub use safety::SyncStatus;
+use snapshot::Folding;
 pub use snapshot::{FoldLimits, Restored, StoredList};
 
 /// What a room's engine is.

@@ -177,9 +177,8 @@ impl Engine {
         let log = self.replica.log();
         let known = if self.config.backend { log.forwardable() } else { self.agreed };
         let upto = known.min(log.len().saturating_sub(keep)).min(self.gossip.served(log));
-        let stored = |index: &usize| {
-            log.at(*index).is_some_and(|op| self.journal.mark(op.header.writer) >= op.header.seq)
-        };
+        let stored =
+            |index: &usize| log.at(*index).is_some_and(|op| self.journal.mark(op.header.writer) >= op.header.seq);
         (log.first()..upto).find(|index| !stored(index)).unwrap_or(upto)
     }
 

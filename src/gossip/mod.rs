@@ -276,7 +276,14 @@ impl Gossip {
     }
 
     /// A piece of a snapshot, from a peer of whom this node takes such. The last one gives the whole.
-    pub fn on_snapshot(&mut self, now: Timestamp, link: LinkId, total: u64, offset: u64, piece: &[u8]) -> Option<Vec<u8>> {
+    pub fn on_snapshot(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        total: u64,
+        offset: u64,
+        piece: &[u8],
+    ) -> Option<Vec<u8>> {
         let session = self.links.get_mut(&link).filter(|session| session.pinned || session.kin)?;
         session.note_traffic(now);
         session.snapshots.take_piece(total, offset, piece)

@@ -46,9 +46,8 @@ impl Snapshots {
         if heads.iter().all(has) {
             return true;
         }
-        let just_sent = |(sent, at): &(Arc<[u8]>, Timestamp)| {
-            Arc::ptr_eq(sent, &bytes) && now.since(*at) < SNAPSHOT_AGAIN_MS
-        };
+        let just_sent =
+            |(sent, at): &(Arc<[u8]>, Timestamp)| Arc::ptr_eq(sent, &bytes) && now.since(*at) < SNAPSHOT_AGAIN_MS;
         if self.sent.as_ref().is_some_and(just_sent) {
             raise(peer_has, &heads);
         } else if trusts {

@@ -100,7 +100,14 @@ impl Room {
             idle_since: now,
             trouble: None,
         };
-        let room = Arc::new(Self { id, store, totals, next_link: AtomicU64::new(1), unsaved: AtomicBool::new(false), inner: Mutex::new(inner) });
+        let room = Arc::new(Self {
+            id,
+            store,
+            totals,
+            next_link: AtomicU64::new(1),
+            unsaved: AtomicBool::new(false),
+            inner: Mutex::new(inner),
+        });
         spawn(run_timer(Arc::downgrade(&room)));
         Ok((room, restored))
     }

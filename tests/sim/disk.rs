@@ -52,7 +52,9 @@ impl Disk {
     /// Everything, as an engine takes it back.
     pub(crate) fn lists(&self) -> Vec<StoredList> {
         let lists = self.0.iter();
-        lists.map(|(list, (first, entries))| StoredList { list: *list, first: *first, entries: entries.clone() }).collect()
+        lists
+            .map(|(list, (first, entries))| StoredList { list: *list, first: *first, entries: entries.clone() })
+            .collect()
     }
 
     /// How many entries there are.

@@ -434,8 +434,14 @@ impl World {
             let heads = node.engine.replica().log().vector();
             let heads: Vec<String> =
                 heads.iter().map(|(writer, seq, hash)| format!("{writer:?}:{seq}:{hash:?}")).collect();
-            let folded: Vec<String> =
-                node.engine.replica().log().snapshot_heads().iter().map(|id| format!("{:?}:{}", id.writer, id.seq)).collect();
+            let folded: Vec<String> = node
+                .engine
+                .replica()
+                .log()
+                .snapshot_heads()
+                .iter()
+                .map(|id| format!("{:?}:{}", id.writer, id.seq))
+                .collect();
             println!("node {index} {:?} folded {folded:?}", node.engine.stats());
             let friends: Vec<usize> =
                 self.links.of(index).iter().filter_map(|end| self.links.peer(*end)).map(|end| end.node).collect();

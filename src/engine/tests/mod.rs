@@ -94,6 +94,8 @@ struct World {
     next_link: u64,
     /// Every frame that was sent: from, to, what. Lost ones too.
     frames: Vec<(usize, usize, Frame)>,
+    /// Bytes that were sent: compact operations are not encoded again as they were.
+    carried: usize,
     lose: Option<fn(&Frame) -> bool>,
     /// Links whose peer reads, but whose driver never reports it.
     stuck: bool,
@@ -102,7 +104,7 @@ struct World {
 impl World {
     fn new(clients: usize) -> Self {
         let nodes = (0..=clients).map(Node::new).collect();
-        Self { now: Timestamp(0), nodes, next_link: 0, frames: Vec::new(), lose: None, stuck: false }
+        Self { now: Timestamp(0), nodes, next_link: 0, frames: Vec::new(), carried: 0, lose: None, stuck: false }
     }
 
     /// A world in which every client has its session with the backend.
@@ -120,7 +122,10 @@ impl World {
         self.nodes[client].links.insert(ours, (SERVER, theirs));
         self.nodes[SERVER].links.insert(theirs, (client, ours));
         self.input(client, Input::LinkUp { link: ours, node: node_id(SERVER), pinned: true, kin: false, opener: true });
-        self.input(SERVER, Input::LinkUp { link: theirs, node: node_id(client), pinned: false, kin: false, opener: false });
+        self.input(
+            SERVER,
+            Input::LinkUp { link: theirs, node: node_id(client), pinned: false, kin: false, opener: false },
+        );
         self.settle();
     }
 
@@ -178,6 +183,7 @@ impl World {
             Output::Send { link, frame: bytes } => {
                 let Some((to, theirs)) = self.nodes[node].links.get(&link).copied() else { return };
                 let frame = Frame::decode(&bytes).unwrap();
+                self.carried += bytes.len();
                 let lost = self.lose.is_some_and(|lose| lose(&frame));
                 self.frames.push((node, to, frame));
                 if !self.stuck {
@@ -301,7 +307,12 @@ fn puppet_hello(persists: bool, digest: Digest) -> Frame {
 /// An engine with a session to the puppet.
 fn with_puppet(index: usize, pinned: bool, persists: bool) -> Engine {
     let mut engine = engine(index, 1);
-    engine.handle_input(Timestamp(0), Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned, kin: false, opener: pinned }).unwrap();
+    engine
+        .handle_input(
+            Timestamp(0),
+            Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned, kin: false, opener: pinned },
+        )
+        .unwrap();
     let hello = puppet_hello(persists, engine.replica().log().digest().short());
     say(&mut engine, Timestamp(0), &hello);
     outputs(&mut engine);
@@ -324,7 +335,12 @@ fn full_room(count: usize) -> Engine {
 
 /// The puppet joins with nothing, and wants all there is.
 fn puppet_asks(engine: &mut Engine, now: Timestamp) {
-    engine.handle_input(now, Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned: false, kin: false, opener: false }).unwrap();
+    engine
+        .handle_input(
+            now,
+            Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned: false, kin: false, opener: false },
+        )
+        .unwrap();
     say(engine, now, &puppet_hello(false, Digest::default()));
     say(engine, now, &Frame::Vector { entries: Vec::new(), last: true, mask: WHOLE });
 }

@@ -277,7 +277,12 @@ fn p5_whoever_leaves_is_gone_at_once_and_with_the_backend_everyone() {
 fn p5_a_node_with_two_sessions_is_gone_with_the_last() {
     let mut backend = with_puppet(SERVER, false, false);
     let second = LinkId(78);
-    backend.handle_input(Timestamp(1), Input::LinkUp { link: second, node: node_id(PUPPET), pinned: false, kin: false, opener: false }).unwrap();
+    backend
+        .handle_input(
+            Timestamp(1),
+            Input::LinkUp { link: second, node: node_id(PUPPET), pinned: false, kin: false, opener: false },
+        )
+        .unwrap();
     let hello = puppet_hello(false, backend.replica().log().digest().short());
     let _ = backend.handle_input(Timestamp(1), Input::Frame { link: second, bytes: hello.encode() });
     say(&mut backend, Timestamp(2), &saying(vec![entry(&[], at(1))]));
@@ -396,7 +401,13 @@ fn p7_whoever_missed_more_departures_than_are_remembered_gets_the_whole_list() {
         let Frame::Hello(hello) = puppet_hello(false, Digest::default()) else { return };
         let binding = puppet_signer().sign(&Hello::binding(room(), &node));
         world.input(SERVER, Input::LinkUp { link, node, pinned: false, kin: false, opener: false });
-        world.input(SERVER, Input::Frame { link, bytes: Frame::Hello(Hello { author: Some((author(PUPPET), binding)), ..hello }).encode() });
+        world.input(
+            SERVER,
+            Input::Frame {
+                link,
+                bytes: Frame::Hello(Hello { author: Some((author(PUPPET), binding)), ..hello }).encode(),
+            },
+        );
         world.input(SERVER, Input::Frame { link, bytes: saying(vec![entry(&[], at(1))]).encode() });
         world.input(SERVER, Input::LinkDown { link });
     }

@@ -100,7 +100,12 @@ fn s7_synced_is_told_after_the_text_and_taken_back_with_the_connection() {
 #[test]
 fn s1_whoever_says_no_hello_is_told_and_dropped() {
     let mut engine = engine(SERVER, 1);
-    engine.handle_input(Timestamp(0), Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned: false, kin: false, opener: false }).unwrap();
+    engine
+        .handle_input(
+            Timestamp(0),
+            Input::LinkUp { link: LINK, node: node_id(PUPPET), pinned: false, kin: false, opener: false },
+        )
+        .unwrap();
     outputs(&mut engine);
     assert_eq!(engine.poll_timeout(), Some(Timestamp(HELLO_TIMEOUT_MS)));
     engine.handle_input(Timestamp(HELLO_TIMEOUT_MS - 1), Input::Timeout).unwrap();

@@ -237,3 +237,75 @@ impl Decoder for Bounded<'_> {
         self.inner.read_to_end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use yrs::updates::encoder::Encode;
+
+    use super::*;
+    use crate::{sync::document::Documents, wire::put_uvarint};
+
+    /// A document that says: `counts` (clients, structs), then nothing in the columns.
+    fn declaring(counts: &[u64], columns: [&[u8]; COLUMNS]) -> Vec<u8> {
+        let mut bytes = vec![0];
+        for column in columns {
+            put_uvarint(&mut bytes, column.len() as u64);
+            bytes.extend_from_slice(column);
+        }
+        counts.iter().for_each(|count| put_uvarint(&mut bytes, *count));
+        bytes
+    }
+
+    fn sample() -> Vec<u8> {
+        let mut documents = Documents::new(7);
+        documents.insert("n", 0, "hello", None).unwrap();
+        documents.insert("n", 2, "😀", None).unwrap();
+        documents.delete("n", 0, 2).unwrap();
+        documents.map_set("m", "k", &crate::wire::Value::Array(vec![crate::wire::Value::Bool(true)])).unwrap();
+        documents.encode_state_v2()
+    }
+
+    #[test]
+    fn f5_what_was_written_is_read() {
+        assert_eq!(decode(&sample()).unwrap().encode_v1(), Update::decode_v2(&sample()).unwrap().encode_v1());
+    }
+
+    #[test]
+    fn f5_a_few_bytes_that_stand_for_gigabytes_are_refused_before_they_take_memory() {
+        let none: [&[u8]; COLUMNS] = [&[]; COLUMNS];
+        // Clients, structs.
+        assert!(decode(&declaring(&[u64::from(u32::MAX)], none)).is_err());
+        let mut columns = none;
+        // One client id; every struct is the same: collected garbage of length 1.
+        columns[1] = &[1];
+        columns[4] = &[0];
+        columns[8] = &[1];
+        for structs in [MAX_SNAPSHOT_ELEMENTS as u64 + 1, u64::from(u32::MAX)] {
+            assert!(decode(&declaring(&[1, structs, 0, 0], columns)).is_err());
+        }
+        // A value that is a list of four billion values; lists within lists.
+        columns[4] = &[VALUES];
+        let mut many = declaring(&[1, 1, 0], columns);
+        many.extend_from_slice(&[117, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+        assert!(decode(&many).is_err());
+        let mut deep = declaring(&[1, 1, 0], columns);
+        deep.extend(std::iter::repeat_n([117, 1], 100_000).flatten());
+        assert!(decode(&deep).is_err());
+    }
+
+    #[test]
+    fn f5_cuts_and_flips_do_not_panic() {
+        let bytes = sample();
+        for cut in 0..bytes.len() {
+            let _ = decode(&bytes[..cut]);
+        }
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                // What is refused is refused, what decodes decodes; yrs asserts in debug builds what it does not check.
+                let _ = std::panic::catch_unwind(|| decode(&changed).map(|_| ()));
+            }
+        }
+    }
+}

@@ -91,7 +91,8 @@ impl Documents {
     pub(crate) fn reach(&self, clocks: &BTreeMap<u64, u64>) -> bool {
         let txn = self.doc.transact();
         let state = txn.state_vector();
-        let reached = state.iter().filter(|(_, clock)| **clock > 0).map(|(client, clock)| (client.get(), u64::from(*clock)));
+        let reached =
+            state.iter().filter(|(_, clock)| **clock > 0).map(|(client, clock)| (client.get(), u64::from(*clock)));
         !txn.has_missing_updates() && reached.into_map() == *clocks
     }
 

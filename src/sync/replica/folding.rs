@@ -67,8 +67,7 @@ impl Replica {
     }
 
     fn restore_trusted(&mut self, bytes: &[u8], trusts: impl FnOnce(AuthorId) -> bool) -> Result<(), Refusal> {
-        let Snapshot { tables, content } =
-            Snapshot::read(bytes.into(), self.log.room(), self.signer.as_ref(), trusts)?;
+        let Snapshot { tables, content } = Snapshot::read(bytes.into(), self.log.room(), self.signer.as_ref(), trusts)?;
         if self.policy.documents {
             self.documents = Some(content.documents(self.author.client)?);
             self.records = content.records()?;
@@ -136,9 +135,8 @@ impl Replica {
     fn clocks_of(&self, snapshot: &Snapshot) -> BTreeMap<u64, u64> {
         let room = self.log.room();
         let clocks = snapshot.tables.writers.iter();
-        let clocks = clocks.map(|(writer, base)| {
-            (writer.yjs_client_id(room, base.author), base.clocks.after(base.seq))
-        });
+        let clocks =
+            clocks.map(|(writer, base)| (writer.yjs_client_id(room, base.author), base.clocks.after(base.seq)));
         clocks.filter(|(_, clock)| *clock > 0).collect()
     }
 

@@ -362,9 +362,7 @@ impl Replica {
         if header.prev != expected {
             return Err(Unlinked);
         }
-        let unmet = header.deps.iter().find(|dep| {
-            !self.log.meets(dep) && !self.log.is_dangling(dep)
-        });
+        let unmet = header.deps.iter().find(|dep| !self.log.meets(dep) && !self.log.is_dangling(dep));
         Ok(unmet.map(Dep::id))
     }
 
@@ -500,6 +498,8 @@ impl std::fmt::Debug for Replica {
     }
 }
 
+#[cfg(test)]
+mod folding_tests;
 #[cfg(test)]
 mod rebuild_tests;
 #[cfg(test)]

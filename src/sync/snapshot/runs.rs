@@ -60,7 +60,8 @@ impl Clocks {
             let (len, step) = (reader.uvarint()?, reader.uvarint()?);
             let same = runs.last().is_some_and(|run| run.step == step);
             let end = last.checked_add(len).filter(|end| *end <= seq && len > 0 && !same);
-            let gained = step.checked_mul(len).and_then(|gained| clock.checked_add(gained)).filter(|clock| *clock <= max);
+            let gained =
+                step.checked_mul(len).and_then(|gained| clock.checked_add(gained)).filter(|clock| *clock <= max);
             let (Some(end), Some(gained)) = (end, gained) else { return Err(WireError::NotCanonical("clock runs")) };
             (last, clock) = (end, gained);
             runs.push(Run { seq: end, clock, step });

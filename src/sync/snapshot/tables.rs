@@ -219,7 +219,8 @@ fn read_clock(reader: &mut Reader<'_>, clients: &[u64], last: &mut (u64, u64)) -
 }
 
 fn put_places(out: &mut Vec<u8>, places: &Places, numbers: &BTreeMap<u64, usize>) {
-    let runs = places.runs().filter_map(|(client, start, end, place)| Some((*numbers.get(&client)?, start, end, place)));
+    let runs =
+        places.runs().filter_map(|(client, start, end, place)| Some((*numbers.get(&client)?, start, end, place)));
     let runs: Vec<_> = runs.collect();
     put_uvarint(out, runs.len() as u64);
     let mut last = (usize::MAX, 0);
