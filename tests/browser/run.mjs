@@ -9,6 +9,7 @@ await import('./cases/convergence.mjs');
 await import('./cases/durability.mjs');
 await import('./cases/offline.mjs');
 await import('./cases/storage.mjs');
+await import('./cases/tabs.mjs');
 await import('./cases/notepad.mjs');
 await import('./cases/codemirror.mjs');
 await import('./cases/whiteboard.mjs');

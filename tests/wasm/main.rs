@@ -14,6 +14,7 @@ mod store;
 #[path = "../contract/suite.rs"]
 mod suite;
 mod support;
+mod tabs;
 mod transport;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

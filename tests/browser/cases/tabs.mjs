@@ -1,0 +1,140 @@
+// Tabs of one browser: one WebSocket for all, handed over when its tab goes; and each other's neighbours without any.
+import assert from 'node:assert/strict';
+import { openBeside } from '../lib/browsers.mjs';
+import { expectSameText, freshRoom, makePeer, openPeer, tokensOf } from '../lib/peer.mjs';
+import { eventually, pause, test } from '../lib/runner.mjs';
+import { startServer } from '../lib/server.mjs';
+
+const TABS = 5;
+/** From the end of the tab that kept the connection until another is connected. */
+const HANDOVER_MS = 250;
+/** For a machine that is busy with other tests: the figures themselves are printed. */
+const SLACK_MS = 1_000;
+
+async function metric(server, name) {
+  const text = await (await fetch(`${server.http}/metrics`)).text();
+  return Number(new RegExp(`^peersync_${name} (\\d+)$`, 'm').exec(text)[1]);
+}
+
+/** One more tab beside that of `peer`. */
+const openTab = async (peer, server, options) => makePeer(await openBeside(peer.page, `${server.http}/`), server, options);
+
+/** Ends the tab's process, without a word to its page. */
+async function crash({ page }) {
+  const cdp = await page.context().newCDPSession(page);
+  const crashed = new Promise((resolve) => page.once('crash', resolve));
+  cdp.send('Page.crash').catch(() => {});
+  await crashed;
+}
+
+/** `count` tabs of one browser in one room, all connected. The first one keeps the connection. */
+async function openTabs(context, server, room, count, options = {}) {
+  const tabs = [await openPeer(context, 'A', server, { room, ...options })];
+  while (tabs.length < count) tabs.push(await openTab(tabs[0], server, { room, ...options }));
+  return tabs;
+}
+
+const sockets = (server, count) => eventually(5_000, `${count} WebSockets`, async () => (await metric(server, 'websockets')) === count);
+
+/** Each tab types its tokens at the same place, while `meanwhile` goes on. */
+async function typeAll(tabs, count, meanwhile) {
+  const startAt = Date.now() + 100;
+  const typing = tabs.map((tab, index) => tab.type({ prefix: `t${index}-`, count, index: 0, everyMs: 10, startAt }));
+  const [result] = await Promise.all([meanwhile(), ...typing]);
+  return { result, tokens: tabs.flatMap((_, index) => tokensOf(`t${index}-`, count)) };
+}
+
+/** Ends the tab that keeps the connection, and waits until one of the others is connected anew: after how long. Counts from
+ * when the browser is asked to end it, which takes its time as well. */
+async function handover(others, end) {
+  const since = Date.now();
+  await end();
+  const first = await eventually(10_000, 'another tab is connected', async () => {
+    const events = (await Promise.all(others.map((tab) => tab.events('connected')))).flat();
+    const times = events.map(({ at }) => at).filter((at) => at > since);
+    return times.length > 0 && Math.min(...times);
+  });
+  return first - since;
+}
+
+function report(what, times) {
+  const sorted = times.toSorted((a, b) => a - b);
+  const [median, max] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
+  console.log(`# handover, ${what}: median ${median} ms, max ${max} ms of ${times.length} (${times.join(', ')})`);
+  assert.ok(median <= HANDOVER_MS + SLACK_MS, `handed over after ${median} ms`);
+}
+
+test('five tabs share one WebSocket and see each other’s edits, once', { timeoutMs: 90_000 }, async (context) => {
+  const server = await startServer(context);
+  const tabs = await openTabs(context, server, freshRoom('tabs'), TABS);
+  await sockets(server, 1);
+  assert.equal(await metric(server, 'connections'), TABS);
+  const { tokens } = await typeAll(tabs, 40, () => pause(0));
+  await expectSameText(tabs, tokens, '');
+  await Promise.all(tabs.map((tab) => tab.settled()));
+  assert.equal(await metric(server, 'websockets'), 1);
+});
+
+for (const [how, end] of [
+  ['closed', (tab) => tab.page.close()],
+  ['crashed', crash],
+]) {
+  test(`the tab that keeps the WebSocket is ${how}: another has one at once, nothing is lost or doubled`, { timeoutMs: 120_000 }, async (context) => {
+    const server = await startServer(context);
+    const room = freshRoom(how);
+    let tabs = await openTabs(context, server, room, TABS);
+    await sockets(server, 1);
+    const times = [];
+    const tokens = [];
+    for (let round = 0; round < 3; round += 1) {
+      const [holder, ...others] = tabs;
+      const typed = await typeAll(others, 30, async () => {
+        await pause(150);
+        return handover(others, () => end(holder));
+      });
+      times.push(typed.result);
+      tokens.push(...typed.tokens);
+      await Promise.all(others.map((tab) => tab.settled()));
+      await expectSameText(others, tokens, '');
+      await sockets(server, 1);
+      // Tokens are told apart by the tab's place: it must not be typed again.
+      await others[0].page.evaluate(() => window.peer.text.delete(0, window.peer.text.length));
+      tokens.length = 0;
+      await eventually(5_000, 'an empty page', async () => (await Promise.all(others.map((tab) => tab.toString()))).every((text) => text === ''));
+      tabs = [...others, await openTab(others[0], server, { room })];
+    }
+    report(how, times);
+  });
+}
+
+test('tabs go on together while the server is down', { timeoutMs: 90_000 }, async (context) => {
+  const server = await startServer(context);
+  const tabs = await openTabs(context, server, freshRoom('down'), 3);
+  await Promise.all(tabs.map((tab) => tab.settled()));
+  await server.kill();
+  await eventually(10_000, 'nobody is connected', async () => (await Promise.all(tabs.map((tab) => tab.state()))).every(({ status }) => status !== 'connected'));
+  const { tokens } = await typeAll(tabs, 20, () => pause(0));
+  await expectSameText(tabs, tokens, '');
+  await server.start();
+  await Promise.all(tabs.map((tab) => tab.settled(60_000)));
+  await expectSameText(tabs, tokens, '');
+});
+
+test('tabs that share nothing have a WebSocket each', async (context) => {
+  const server = await startServer(context);
+  await openTabs(context, server, freshRoom('apart'), 3, { shareUplink: false });
+  await sockets(server, 3);
+});
+
+test('a frozen tab that keeps the WebSocket holds nobody up', async (context) => {
+  const server = await startServer(context);
+  const room = freshRoom('frozen');
+  const [holder] = await openTabs(context, server, room, 1);
+  const cdp = await holder.page.context().newCDPSession(holder.page);
+  await cdp.send('Page.setWebLifecycleState', { state: 'frozen' });
+  const since = Date.now();
+  await openTab(holder, server, { room });
+  console.log(`# beside a frozen tab: connected after ${Date.now() - since} ms`);
+  assert.ok(Date.now() - since < 6_000);
+  await cdp.send('Page.setWebLifecycleState', { state: 'active' });
+});
