@@ -30,7 +30,10 @@ impl Engine {
         match frame {
             Frame::Hello(hello) if !greeted => self.on_hello(now, link, &hello),
             Frame::Close { reason } => {
-                self.push_event(Event::Closed { link, reason });
+                // That another tab has enough of this one is nobody's concern.
+                if !self.gossip.is_kin(link) {
+                    self.push_event(Event::Closed { link, reason });
+                }
                 Ok(())
             }
             _ if !greeted => self.drop_link(link, Refusal::BadHello),
@@ -81,8 +84,10 @@ impl Engine {
         let room = self.config.room;
         match hello.room {
             Some(named) if named != room => return self.drop_link(link, Refusal::WrongRoom),
-            // Whoever opens a stream says for which room.
-            None if !self.gossip.is_opener(link) => return self.drop_link(link, Refusal::BadHello),
+            // Whoever opens a stream says for which room. Tabs meet for one.
+            None if !self.gossip.is_opener(link) && !self.gossip.is_kin(link) => {
+                return self.drop_link(link, Refusal::BadHello);
+            }
             _ => {}
         }
         let author = match &hello.author {

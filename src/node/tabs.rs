@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use futures::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, StreamExt,
-    future::{Either, Fuse, select},
+    future::{Either, Fuse, pending, select},
     pin_mut, select_biased,
     stream::FuturesUnordered,
 };
@@ -25,7 +25,7 @@ use crate::{
         note,
     },
     gossip::Neighbour,
-    transport::tabs::{Offer, TabBus, TabEvent, TabId},
+    transport::tabs::{Offer, TabBus, TabEvent, TabId, locks},
 };
 
 /// A number that no other tab has.
@@ -36,19 +36,38 @@ pub(crate) fn random_tab() -> Result<TabId, getrandom::Error> {
     clock::random_writer().map(|writer| TabId::new(writer.0))
 }
 
-/// The bus on which tabs with one database meet for one room.
-fn bus_name(db_name: &str, room: RoomId) -> String {
-    let mut name = format!("peersync/1/{db_name}/room/");
+/// What names something of a room among the tabs with one database.
+fn name_of(prefix: &str, db_name: &str, room: RoomId) -> String {
+    let mut name = format!("{prefix}/{db_name}/room/");
     for byte in room.0 {
         let _ = write!(name, "{byte:02x}");
     }
     name
 }
 
+/// Lets one tab at a time fold what all of them store: two would undo each other's work. For as long as it is polled.
+pub(crate) async fn keep_room(room: Arc<Room>, id: RoomId, db_name: String) {
+    struct Keeper {
+        room: Arc<Room>,
+        // After the room has been told.
+        _lock: locks::LockGuard,
+    }
+    impl Drop for Keeper {
+        fn drop(&mut self) {
+            self.room.with(|engine, _| engine.set_keeper(false));
+        }
+    }
+    if let Some(lock) = locks::request(&name_of("peersync/keeper", &db_name, id), false).await {
+        let _keeper = Keeper { room: Arc::clone(&room), _lock: lock };
+        room.with(|engine, _| engine.set_keeper(true));
+        pending::<()>().await;
+    }
+}
+
 /// Keeps the sessions of `room` with the other tabs, for as long as it is polled. Dropping it ends them.
 pub(crate) async fn link_room(room: Arc<Room>, id: RoomId, node: PeerId, db_name: String) {
     let Ok(tab) = random_tab() else { return };
-    let Some(bus) = TabBus::join(bus_name(&db_name, id), tab, node.to_bytes()).await else { return };
+    let Some(bus) = TabBus::join(name_of("peersync/1", &db_name, id), tab, node.to_bytes()).await else { return };
     let mut links = FuturesUnordered::new();
     // The other ends of `links`.
     let mut linked: Vec<TabId> = Vec::new();
@@ -62,7 +81,7 @@ pub(crate) async fn link_room(room: Arc<Room>, id: RoomId, node: PeerId, db_name
         }
         select_biased! {
             event = Box::pin(bus.next_event()).fuse() => match event {
-                TabEvent::Changed => {}
+                TabEvent::Changed | TabEvent::Asked => {}
                 // A second one from the same tab takes the place of a first whose end has not been heard.
                 TabEvent::Offered(offer) if linked.len() < 2 * MAX_TABS => {
                     linked.push(offer.tab());

@@ -20,7 +20,7 @@ async fn knows(bus: &TabBus, tabs: &[u64]) {
     let wanted: Vec<TabId> = tabs.iter().map(|tab| TabId::new(*tab)).collect();
     soon("meeting", async {
         while bus.tabs().iter().map(|tab| tab.tab).collect::<Vec<_>>() != wanted {
-            assert!(matches!(bus.next_event().await, TabEvent::Changed));
+            bus.next_event().await;
         }
     })
     .await;

@@ -17,7 +17,7 @@ use crate::{
         peers::Peers,
         rooms::RoomError,
         spawn::spawn,
-        tabs::link_room,
+        tabs::{keep_room, link_room},
         watched::{Trouble, WatchedStore},
         writers::{Claim, ClaimError, Note, Writers},
     },
@@ -110,6 +110,9 @@ async fn open_in(options: &ClientOptions, address: &WsAddress, store: Arc<dyn St
     if let Some(options) = &options.tabs {
         // Only now: others may get what is made here, and its writer is on disk as in use.
         tabs.run(link_room(Arc::clone(&room), room_id, node.peer_id(), options.db_name.clone()));
+    }
+    if let Persistence::Named(name) = &options.persistence {
+        tabs.run(keep_room(Arc::clone(&room), room_id, name.clone()));
     }
     let shared = Shared {
         node,

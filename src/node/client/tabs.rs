@@ -94,8 +94,8 @@ async fn keep_uplink(client: Weak<Shared>, uplink: Uplink) {
         };
         match event {
             // A dial that is under way looks for itself.
-            UplinkEvent::Moved if status == Status::Disconnected => client.wake(),
-            UplinkEvent::Moved => {}
+            UplinkEvent::Moved | UplinkEvent::Awaited if status == Status::Disconnected => client.wake(),
+            UplinkEvent::Moved | UplinkEvent::Awaited => {}
             // Else refused, by dropping it.
             UplinkEvent::Wanted(offer) => {
                 if let Some(backend) = backend.filter(|_| uplink.is_carrying() && carried.len() < MAX_TUNNELS) {

@@ -53,6 +53,7 @@ struct State {
     pipes: Vec<(TabId, PipeEnd)>,
     next_pipe: u32,
     changed: bool,
+    asked: bool,
     offers: VecDeque<Offer>,
     listener: Option<Waker>,
 }
@@ -76,6 +77,7 @@ impl TabBus {
             pipes: Vec::new(),
             next_pipe: 0,
             changed: false,
+            asked: false,
             offers: VecDeque::new(),
             listener: None,
         }));
@@ -123,6 +125,9 @@ impl TabBus {
             let mut state = self.inner.state.borrow_mut();
             if std::mem::take(&mut state.changed) {
                 return Poll::Ready(TabEvent::Changed);
+            }
+            if std::mem::take(&mut state.asked) {
+                return Poll::Ready(TabEvent::Asked);
             }
             if let Some(offer) = state.offers.pop_front() {
                 return Poll::Ready(TabEvent::Offered(offer));
@@ -191,6 +196,7 @@ fn hear(mouth: &Rc<Mouth>, state: &Rc<RefCell<State>>, said: Said) {
                     return;
                 }
                 now.changed = true;
+                now.asked |= answer && said.to.is_some();
                 now.info.clone()
             };
             if answer {

@@ -62,6 +62,8 @@ pub struct Tab {
 pub enum TabEvent {
     /// Somebody came, left, or says something new of itself: look at [`TabBus::tabs`].
     Changed,
+    /// A tab has asked this one whether it is there, and was answered.
+    Asked,
     /// Another tab offers a pipe.
     Offered(Offer),
 }

@@ -300,6 +300,8 @@ impl State {
 pub enum UplinkEvent {
     /// The uplink is elsewhere, or connected anew: whoever has no connection should dial now.
     Moved,
+    /// Another tab waits for this one to connect. Its own timers may be slow: it may be hidden.
+    Awaited,
     /// Another tab wants to be carried.
     Wanted(Offer),
 }
@@ -348,6 +350,8 @@ impl UplinkDriver {
             };
             match event {
                 TabEvent::Offered(offer) => return UplinkEvent::Wanted(offer),
+                TabEvent::Asked if self.uplink.lock().standing() == Standing::Dialing => return UplinkEvent::Awaited,
+                TabEvent::Asked => {}
                 TabEvent::Changed => {
                     let carrying = |tab: &Tab| Standing::of(tab) == Standing::Carrying;
                     let carried = self.bus.tabs().iter().find(|tab| carrying(tab)).map(|tab| tab.tab);
