@@ -131,11 +131,11 @@ async fn b4_bytes_pass_in_order_both_ways_and_an_end_is_heard() {
         }
         far_writer.close().await.unwrap();
     };
-    let write = async { near_writer.write_all(&sent).await.unwrap() };
     let mut received = vec![0; sent.len()];
-    let read = async { near_reader.read_exact(&mut received).await.unwrap() };
     let there_and_back = async {
-        futures::future::join(write, read).await;
+        let (write, read) = (near_writer.write_all(&sent), near_reader.read_exact(&mut received));
+        let (written, read) = futures::future::join(write, read).await;
+        written.and(read).unwrap();
         near_writer.close().await.unwrap();
     };
     soon("the echo", futures::future::join(there_and_back, echo)).await;
