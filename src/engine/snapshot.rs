@@ -218,7 +218,10 @@ impl Engine {
                     self.journal.folded(bytes, self.replica.log().snapshot_heads());
                 }
                 self.gossip.on_folded();
-                self.replica.lost_in_snapshot().into_iter().for_each(|seq| self.plan_reissue(seq));
+                // By the backend's word only: its hello has set the clock that the new stamps need.
+                if !kin {
+                    self.replica.lost_in_snapshot().into_iter().for_each(|seq| self.plan_reissue(seq));
+                }
                 for delivery in deliveries {
                     self.journal.delivered(delivery.id, None);
                 }

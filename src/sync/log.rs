@@ -241,10 +241,21 @@ impl Log {
         heads.filter(|head| self.covered(writer, &[], head.writer) < head.seq).collect()
     }
 
-    /// A voided operation's payload took effect by a reissue.
-    pub(crate) fn settle_void(&mut self, id: OpId) {
-        self.voids.remove(&id);
-        self.base.voids.remove(&id);
+    /// A voided operation's payload took effect by a reissue, of that payload: so did those of its issues that were
+    /// void before.
+    pub(crate) fn settle_void(&mut self, id: OpId, reissue: Hash) {
+        let is_issue = |void: &OpId| {
+            let kept = self.entry(*void).map(|entry| (entry.op.header.kind, entry.op.header.payload_hash));
+            let folded = || self.base.voids.get(void).map(|void| (void.kind, void.payload_hash));
+            void.writer == id.writer && kept.or_else(folded) == Some((Kind::REISSUE, reissue))
+        };
+        let own = OpId { seq: 0, ..id }..=OpId { seq: Seq::MAX, ..id };
+        let mut settled: Vec<OpId> = self.voids.range(own).filter(|void| is_issue(void)).copied().collect();
+        settled.push(id);
+        for id in settled {
+            self.voids.remove(&id);
+            self.base.voids.remove(&id);
+        }
     }
 
     /// Takes an operation's effect away. Whether it had one.

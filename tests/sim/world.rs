@@ -338,6 +338,7 @@ impl World {
             self.report.voided += u64::from(reason == peersync::base::Refusal::ClockAhead);
         }
         if let Event::Refused { seq, reason } = event {
+            self.describe();
             panic!("seed {}: node {node}: honest operation {seq} refused: {reason:?}", self.seed);
         }
     }

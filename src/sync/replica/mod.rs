@@ -418,7 +418,7 @@ impl Replica {
         } else {
             let Verdict { void, clock, update, effect } = judge(&self.log, &op);
             if let Some((seq, ..)) = reissued_of(&op).filter(|_| void.is_none()) {
-                self.log.settle_void(OpId { seq, ..id });
+                self.log.settle_void(OpId { seq, ..id }, op.header.payload_hash);
             }
             // Own edits are in the documents since they were made, but for those that a rebuild left out.
             let is_news = admission != Admission::Own || op.header.kind == Kind::REISSUE;
