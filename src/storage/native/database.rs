@@ -49,7 +49,7 @@ struct Slot {
     /// None after an error: opened again at the next call. Declared first: dropped before the disk is let go.
     open: Option<redb::Database>,
     /// None once closed.
-    disk: Option<Arc<dyn Disk>>,
+    disk: Option<Backend>,
 }
 
 impl Database {
@@ -58,7 +58,8 @@ impl Database {
     /// Reads and verifies every page once, unless there are very many: redb trusts its pages afterwards, and a write
     /// that runs into a damaged one can abort the process (a panic in a destructor of redb's during a panic).
     pub(super) fn open(disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let mut redb = open_redb(&disk)?;
+        let backend = Backend::new(disk.clone());
+        let mut redb = open_redb(&backend)?;
         let schema = guard(|| {
             if disk.size().map_err(redb::Error::Io)? <= STORE_VERIFY_BYTES && !redb.check_integrity()? {
                 tracing::warn!("the store's page bookkeeping was wrong and has been rebuilt; no entry was lost");
@@ -72,7 +73,7 @@ impl Database {
                 return Err(failure.error);
             }
         };
-        let slot = RwLock::new(Slot { open: Some(redb), disk: Some(disk) });
+        let slot = RwLock::new(Slot { open: Some(redb), disk: Some(backend) });
         let database = Self { slot, schema, dropped: AtomicU64::new(0) };
         database.cut(STORE_VERIFY_BYTES);
         Ok(database)
@@ -95,7 +96,7 @@ impl Database {
 
     /// Makes the file smaller if so much was dropped that it may be worth it. Everyone waits meanwhile.
     pub(super) fn reclaim(&self) {
-        let size = self.read_slot().disk.as_ref().and_then(|disk| disk.size().ok());
+        let size = self.read_slot().disk.as_ref().and_then(|backend| backend.disk.size().ok());
         if size.is_some_and(|size| self.dropped.load(Relaxed) > size / LOOK_AFTER) {
             self.dropped.store(0, Relaxed);
             self.cut(STORE_COMPACT_MAX_BYTES);
@@ -107,8 +108,8 @@ impl Database {
             return;
         }
         let mut slot = self.write_slot();
-        let Slot { open: Some(redb), disk: Some(disk) } = &mut *slot else { return };
-        if let Err(failure) = guard(|| compaction::run(redb, &**disk, most)) {
+        let Slot { open: Some(redb), disk: Some(backend) } = &mut *slot else { return };
+        if let Err(failure) = guard(|| compaction::run(redb, &*backend.disk, most)) {
             // Nothing is lost, and the space is still there to be used.
             tracing::warn!(error = %failure.error, "the store's file could not be cut to what it holds");
             discard(slot.open.take());
@@ -161,8 +162,8 @@ impl Database {
     fn reopen(&self) -> Result<(), StoreError> {
         let mut slot = self.write_slot();
         if slot.open.is_none() {
-            let disk = slot.disk.as_ref().ok_or(StoreError::Closed)?;
-            slot.open = Some(open_redb(disk)?);
+            let backend = slot.disk.as_ref().ok_or(StoreError::Closed)?;
+            slot.open = Some(open_redb(backend)?);
         }
         Ok(())
     }
@@ -182,8 +183,8 @@ impl Drop for Database {
     }
 }
 
-fn open_redb(disk: &Arc<dyn Disk>) -> Result<redb::Database, StoreError> {
-    let backend = Backend::new(disk.clone());
+fn open_redb(backend: &Backend) -> Result<redb::Database, StoreError> {
+    let backend = backend.clone();
     let open = || Ok(redb::Builder::new().set_cache_size(STORE_CACHE_BYTES).create_with_backend(backend)?);
     guard(open).map_err(|failure| failure.error)
 }

@@ -38,17 +38,18 @@ pub trait Disk: Debug + Send + Sync + 'static {
 /// redb's header, which says what is the latest commit: the first bytes of the file.
 const HEADER_BYTES: usize = 320;
 
-/// A disk as redb sees it. Locking stays with us: the file stays locked while redb is reopened after an error.
-#[derive(Debug)]
+/// A disk as redb sees it, each time it is opened. Locking stays with us: the file stays locked while redb is reopened
+/// after an error.
+#[derive(Clone, Debug)]
 pub(super) struct Backend {
-    disk: Arc<dyn Disk>,
+    pub(super) disk: Arc<dyn Disk>,
     /// The header at the last flush that worked.
-    flushed: Mutex<Option<[u8; HEADER_BYTES]>>,
+    flushed: Arc<Mutex<Option<[u8; HEADER_BYTES]>>>,
 }
 
 impl Backend {
     pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
-        let flushed = Mutex::new(header(&*disk));
+        let flushed = Arc::new(Mutex::new(header(&*disk)));
         Self { disk, flushed }
     }
 }
