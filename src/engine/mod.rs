@@ -259,6 +259,7 @@ impl Engine {
             }
             Input::Wall(wall) => {
                 self.wall.set(now, wall);
+                self.replica.observe_restored(wall);
                 Ok(())
             }
             Input::Timeout => {

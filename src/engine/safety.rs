@@ -74,6 +74,16 @@ impl Engine {
             .collect();
     }
 
+    /// What this writer issued again in an earlier life is not issued once more, and not safe before it is stored.
+    pub(super) fn remember_issues(&mut self) {
+        for (seq, first) in self.replica.own_issues() {
+            self.voided.insert(first.unwrap_or(seq));
+            if let Some(first) = first {
+                self.unsafe_issues.insert(first, seq);
+            }
+        }
+    }
+
     /// Up to where own operations are in this device's store.
     #[must_use]
     pub fn saved(&self) -> Seq {

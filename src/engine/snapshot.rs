@@ -108,8 +108,7 @@ impl Engine {
             self.journal.damaged();
         }
         self.remember_earlier();
-        // What was issued again before is not issued again.
-        self.voided.extend(self.replica.own_reissues());
+        self.remember_issues();
         self.told_pending = self.pending();
         while self.replica.next_change().is_some() {}
         Ok(restored)

@@ -40,3 +40,19 @@ impl Drop for Lock {
         held().remove(&self.name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn k1_a_lock_has_one_holder() {
+        let take = || try_lock("one", true).now_or_never().unwrap();
+        let first = take();
+        assert!(first.is_some() && take().is_none());
+        drop(first);
+        assert!(take().is_some());
+    }
+}

@@ -4,6 +4,7 @@ mod acks;
 #[path = "../../../tests/sim/disk.rs"]
 mod disk;
 mod presence;
+mod reload;
 mod repair;
 mod sessions;
 mod snapshots;

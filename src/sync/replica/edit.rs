@@ -155,6 +155,15 @@ impl Replica {
         self.place(op, hash, Admission::Own)
     }
 
+    /// Makes local stamps follow what was read back at start, now that the time is known.
+    pub fn observe_restored(&mut self, wall: WallTime) {
+        if !std::mem::take(&mut self.unobserved) {
+            return;
+        }
+        let stamps: Vec<Hlc> = self.log.entries().iter().map(|entry| entry.op.header.hlc).collect();
+        stamps.into_iter().for_each(|hlc| self.observe_clock(hlc, wall));
+    }
+
     /// Local stamps follow what was seen, but never a stamp that no honest clock would give (SPEC D9).
     pub(super) fn observe_clock(&mut self, hlc: Hlc, wall: WallTime) {
         if hlc.millis() <= wall.0.saturating_add(MAX_CLOCK_AHEAD_MS) {

@@ -181,12 +181,6 @@ impl Replica {
         self.voided.keys().filter(|seq| self.log.void_reason(own(seq)) == Some(Refusal::ClockAhead)).copied().collect()
     }
 
-    /// Own operations that were issued again.
-    pub fn own_reissues(&self) -> impl Iterator<Item = Seq> {
-        let own = self.log.entries().iter().filter(|entry| entry.op.header.writer == self.author.writer);
-        own.filter_map(|entry| reissued_of(&entry.op).map(|(seq, ..)| seq))
-    }
-
     /// The records as they were before the first operation that is still here.
     pub(super) fn base_records(&self) -> Records {
         self.base.as_ref().and_then(|base| base.records().ok()).unwrap_or_default()

@@ -108,6 +108,8 @@ pub struct Replica {
     history: History,
     standings: Standings,
     clock: Hlc,
+    /// What was read back has stamps that the clock does not follow yet.
+    unobserved: bool,
     changes: VecDeque<(Change, Option<OpId>)>,
     /// Payloads that passed inspection and that yrs still did not take. Zero, or a bug here.
     apply_failures: u64,
@@ -137,6 +139,7 @@ impl Replica {
             history: History::default(),
             standings: Standings::default(),
             clock: Hlc::default(),
+            unobserved: false,
             changes: VecDeque::new(),
             apply_failures: 0,
         }
@@ -259,6 +262,7 @@ impl Replica {
         if op.header.seq <= self.log.head(op.header.writer) {
             return Ok(Vec::new());
         }
+        self.unobserved = true;
         // Nobody is shown how a room came to be what it is when it opens.
         self.listen(false);
         let mut ready = VecDeque::from([(op, hash)]);

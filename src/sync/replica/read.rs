@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Replica;
+use super::{Replica, reissued_of};
 use crate::{
-    base::{AuthorId, Hash, OpId, Refusal, WriterId, hash},
+    base::{AuthorId, Hash, OpId, Refusal, Seq, WriterId, hash},
     sync::{
         document::{Documents, EditError},
         update::RootKind,
@@ -155,5 +155,15 @@ impl Replica {
     /// Operations of an author whose payload has no effect here and was not issued again, and why.
     pub fn voids_of(&self, author: AuthorId) -> impl Iterator<Item = (OpId, Refusal)> {
         self.log.voids_of(author)
+    }
+
+    /// Own operations that are void, or issue an earlier one again: position, and the first issue's position if it is
+    /// not the first itself.
+    pub fn own_issues(&self) -> impl Iterator<Item = (Seq, Option<Seq>)> {
+        let own = self.log.entries().iter().filter(|entry| entry.op.header.writer == self.author.writer);
+        own.filter_map(|entry| {
+            let first = reissued_of(&entry.op).map(|(first, ..)| first);
+            (entry.void.is_some() || first.is_some()).then_some((entry.op.header.seq, first))
+        })
     }
 }
