@@ -25,7 +25,13 @@ function show(client, status) {
   if (!status.arrived || client.status === 'closed') return;
   $('undo').disabled = status.failed || !client.canUndo;
   $('redo').disabled = status.failed || !client.canRedo;
-  const { length } = client.text('document');
+  let length;
+  try {
+    ({ length } = client.text('document'));
+  } catch {
+    // It is being closed.
+    return;
+  }
   $('count').textContent = `${length.toLocaleString('en')} character${length === 1 ? '' : 's'}`;
 }
 

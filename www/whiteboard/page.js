@@ -13,8 +13,10 @@ export function toast(sentence, ms = 2_500) {
 
 /** For screen readers. With `afterMs` only once it lasts: while someone draws, some sentences change all the time. */
 export function announce(sentence, afterMs = 0) {
+  // What is said now stays to be heard, whatever comes meanwhile that has yet to last.
+  if (afterMs === 0) $('spoken').textContent = sentence;
   clearTimeout(speechTimer);
-  speechTimer = setTimeout(() => ($('spoken').textContent = sentence), afterMs);
+  if (afterMs > 0) speechTimer = setTimeout(() => ($('spoken').textContent = sentence), afterMs);
 }
 
 /** Every button with `aria-controls` opens its panel; a press elsewhere, Escape or a choice in a menu closes it. */

@@ -261,6 +261,8 @@ export class Session {
   }
 
   #change(event: Extract<NativeEvent, { type: 'text' | 'map' | 'list' | 'records' | 'presence' }>): void {
+    // Whoever hears of it reads it, which fails from now on.
+    if (this.#closing) return;
     if (event.type === 'presence') {
       const { peerId, state } = event;
       this.presence.deliver({ peerId, state });
