@@ -210,8 +210,11 @@ impl Uplink {
                         return Way::Tunnel(TunnelStream { pipe, uplink: self.clone(), heard: false });
                     }
                     self.lock().failures += 1;
-                    // Refused because things are changing there: it will say so in a moment.
-                    Delay::new(Duration::from_millis(TAB_REOPEN_MS)).await;
+                    // Refused because things are changing there: it has said so, or will in a moment.
+                    select_biased! {
+                        () = Box::pin(self.changed(changes)).fuse() => {}
+                        () = Delay::new(Duration::from_millis(TAB_REOPEN_MS)).fuse() => {}
+                    }
                 }
                 Step::Wait(holder) => {
                     if let Some((bus, holder)) = holder
