@@ -3,7 +3,7 @@
 //! one room: whoever stores an operation stores the same bytes at the same place.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -69,6 +69,8 @@ enum Queued {
     Proof(usize),
     /// A writer's list has another branch from here on.
     Branch(WriterId, Seq),
+    /// A damaged list begins anew.
+    Anew(u64),
     /// A snapshot in place of what it covers.
     Snapshot(Arc<[u8]>, Arc<[OpId]>),
 }
@@ -89,6 +91,7 @@ pub(crate) struct Journal {
     persisted: BTreeMap<WriterId, Seq>,
     /// What is stored is damaged: nothing is added to it until everything is here again.
     broken: bool,
+    damaged: BTreeSet<u64>,
 }
 
 impl Journal {
@@ -133,8 +136,9 @@ impl Journal {
     }
 
     /// What was read back is damaged: [`Journal::forgotten`] stores everything once it is whole.
-    pub(crate) fn damaged(&mut self) {
+    pub(crate) fn damaged(&mut self, lists: BTreeSet<u64>) {
         self.broken = self.enabled;
+        self.damaged = lists;
         self.persisted.clear();
     }
 
@@ -192,6 +196,7 @@ impl Journal {
         self.persisted.clear();
         self.queue.clear();
         self.has_snapshot = false;
+        self.queue.extend(std::mem::take(&mut self.damaged).into_iter().map(Queued::Anew));
         if let Some(bytes) = replica.snapshot() {
             self.folded(bytes, replica.log().snapshot_heads());
         } else {
@@ -236,6 +241,13 @@ impl Journal {
                 let index = *number as u64 + u64::from(self.has_snapshot);
                 records.push(Record::Append { list: ROOM_LIST, index, bytes: replica.proof_record(*number) });
             }
+            Queued::Anew(list) => {
+                records.push(Record::Truncate { list: *list, from: 0 });
+                let before = replica.log().folded(WriterId(*list));
+                if before > 0 {
+                    records.push(Record::Trim { list: *list, before });
+                }
+            }
             Queued::Branch(writer, from) => {
                 records.push(Record::Truncate { list: writer.0, from: from - 1 });
                 // A list that loses everything forgets where it began.
@@ -268,7 +280,7 @@ impl Journal {
                     vec![op.0]
                 }
                 Queued::Snapshot(_, heads) => heads.to_vec(),
-                Queued::Proof(_) | Queued::Branch(..) => Vec::new(),
+                Queued::Proof(_) | Queued::Branch(..) | Queued::Anew(_) => Vec::new(),
             };
             for id in raised {
                 let mark = self.persisted.entry(id.writer).or_default();

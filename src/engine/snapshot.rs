@@ -1,5 +1,7 @@
 //! Snapshots of a room: what it begins with when it opens, when its oldest operations are folded, and taking one from
-//! the backend after a long absence (SPEC §7.1).
+//! the backend after a long absence (SPEC §7.2).
+
+use std::collections::BTreeSet;
 
 use super::{Engine, Event, ROOM_LIST};
 use crate::{
@@ -75,7 +77,7 @@ impl Engine {
     pub fn restore(&mut self, lists: &[StoredList]) -> Result<Restored, Refusal> {
         let mut restored = Restored::default();
         let mut refused = None;
-        let mut ops = Vec::new();
+        let (mut ops, mut damaged) = (Vec::new(), BTreeSet::new());
         for list in lists {
             for entry in &list.entries {
                 match self.restore_entry(list.list, entry) {
@@ -83,6 +85,7 @@ impl Engine {
                     Ok(Some(op)) => ops.push(op),
                     Err(refusal) => {
                         restored.damaged += 1;
+                        damaged.insert(list.list);
                         refused.get_or_insert(refusal);
                     }
                 }
@@ -91,10 +94,12 @@ impl Engine {
         // Stamps of honest writers follow what they had seen: in their order hardly any operation has to wait.
         ops.sort_by_key(|op| (op.header.hlc, op.header.writer, op.header.seq));
         for op in ops {
+            let list = op.header.writer.0;
             match self.replica.restore(op) {
                 Ok(placed) => restored.operations += placed.len() as u64,
                 Err(refusal) => {
                     restored.damaged += 1;
+                    damaged.insert(list);
                     refused.get_or_insert(refusal);
                 }
             }
@@ -105,7 +110,7 @@ impl Engine {
         }
         self.journal.restored(&self.replica);
         if restored.damaged > 0 {
-            self.journal.damaged();
+            self.journal.damaged(damaged);
         }
         self.remember_earlier();
         self.remember_issues();

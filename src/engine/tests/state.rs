@@ -118,3 +118,23 @@ fn j2_a_damaged_record_is_refused_and_what_was_before_it_stays() {
         assert!(engine(SERVER, 2).restore(&disk.lists()).is_err());
     }
 }
+
+#[test]
+fn j3_a_store_that_forgot_is_given_everything_again() {
+    let mut world = World::connected(1);
+    world.nodes[SERVER].engine.set_fold_limits(FoldLimits { ops: 8, bytes: usize::MAX, keep: 2, idle: 2 });
+    for _ in 0..15 {
+        world.typed(1, "abc");
+    }
+    world.nodes[SERVER].holds = true;
+    world.typed(1, "d");
+    let number = world.nodes[SERVER].held.pop_front().unwrap().number;
+    world.nodes[SERVER].disk = disk::Disk::default();
+    world.nodes[SERVER].holds = false;
+    world.input(SERVER, Input::PersistFailed { batch: number, hole: true });
+    world.settle();
+    let mut copy = engine(SERVER, 2);
+    copy.restore(&world.nodes[SERVER].disk.lists()).unwrap();
+    assert_eq!(copy.replica().log().digest(), world.nodes[1].engine.replica().log().digest());
+    assert_eq!(world.nodes[1].engine.pending(), 0);
+}

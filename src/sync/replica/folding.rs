@@ -1,5 +1,5 @@
 //! Snapshots of a replica: making them of its oldest operations, beginning with one, and taking a newer one in place of
-//! operations that nobody has any more (SPEC §7.1).
+//! operations that nobody has any more (SPEC §7.2).
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! A room's oldest operations folded into what they add up to (SPEC §7.1): heads and what judging needs (`tables`), the
+//! A room's oldest operations folded into what they add up to (SPEC §7.2): heads and what judging needs (`tables`), the
 //! Yjs document, the records; signed by whoever folded them.
 
 mod job;
