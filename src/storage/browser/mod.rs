@@ -12,7 +12,7 @@ mod tables;
 mod upgrade;
 mod worker;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 pub(crate) use persist::ask_to_persist;
 
@@ -30,7 +30,6 @@ use crate::base::RoomId;
 /// A connection that the browser closed, because the user deleted the database or another page upgrades it, is opened
 /// again at the next call. If the database is then a new one, the first commit that appends is refused with
 /// [`StoreError::Hole`], wherever it appends: what was stored is gone.
-#[derive(Debug)]
 pub struct IndexedDbStore {
     jobs: Arc<Queue<Job>>,
     finished: Shared<oneshot::Receiver<()>>,
@@ -86,6 +85,12 @@ impl Store for IndexedDbStore {
 
     fn is_durable(&self) -> bool {
         true
+    }
+}
+
+impl fmt::Debug for IndexedDbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IndexedDbStore").finish_non_exhaustive()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{
     channel::oneshot,
-    future::{Either, select},
+    future::{Either, LocalBoxFuture, ready, select},
 };
 use futures_timer::Delay;
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
@@ -124,13 +124,16 @@ impl Asked {
         Ok(Self { request, _settled: settled, waiting })
     }
 
-    pub(super) async fn answer(mut self) -> Result<JsValue, StoreError> {
-        // An error is the sign that it is settled.
-        _ = within(STORE_ANSWER_TIMEOUT_MS, &mut self.waiting).await?;
-        match self.request.error() {
-            Ok(Some(error)) => Err(error_of(&error)),
-            _ => self.request.result().map_err(|error| error_of(&error)),
-        }
+    /// Boxed: it is awaited in many places, and the code of each would hold all its states.
+    pub(super) fn answer(mut self) -> LocalBoxFuture<'static, Result<JsValue, StoreError>> {
+        Box::pin(async move {
+            // An error is the sign that it is settled.
+            _ = within(STORE_ANSWER_TIMEOUT_MS, &mut self.waiting).await?;
+            match self.request.error() {
+                Ok(Some(error)) => Err(error_of(&error)),
+                _ => self.request.result().map_err(|error| error_of(&error)),
+            }
+        })
     }
 }
 
@@ -142,8 +145,11 @@ impl Drop for Asked {
 }
 
 /// What a request answers.
-pub(super) async fn ask(request: Result<IdbRequest, JsValue>) -> Result<JsValue, StoreError> {
-    Asked::new(request)?.answer().await
+pub(super) fn ask(request: Result<IdbRequest, JsValue>) -> LocalBoxFuture<'static, Result<JsValue, StoreError>> {
+    match Asked::new(request) {
+        Ok(asked) => asked.answer(),
+        Err(error) => Box::pin(ready(Err(error))),
+    }
 }
 
 /// `future`, or an error after `limit_ms`: browsers have been seen to answer nothing at all.

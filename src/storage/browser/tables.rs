@@ -9,10 +9,7 @@
 //!
 //! Keys and values are bytes but for `meta`'s keys. Rows are those of the server's file (`rows.rs`).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use std::{collections::BTreeMap, ops::Range};
 
 use wasm_bindgen::JsValue;
 use web_sys::IdbObjectStore;
@@ -43,7 +40,7 @@ pub(super) async fn commit(
     mut forgot: bool,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
     let tables = Tables::of(&transaction)?;
-    let stored = tables.bounds(group).await?;
+    let (stored, damaged) = tables.bounds(group).await?;
     let mut lengths = Lengths::default();
     let mut results = Vec::with_capacity(group.len());
     for writes in group {
@@ -53,13 +50,13 @@ pub(super) async fn commit(
             continue;
         }
         let mut anew = Vec::new();
-        let steps = lengths.follow(writes, |list| match stored.get(&list) {
-            Some(Err(_)) if begins_anew(writes, list) => {
+        let steps = lengths.follow(writes, |list| match damaged.iter().find(|(damaged, _)| *damaged == list) {
+            Some(_) if begins_anew(writes, list) => {
                 anew.push(list);
                 Ok(Bounds::default())
             }
-            Some(bounds) => bounds.clone(),
-            None => Ok(Bounds::default()),
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(stored.get(&list).copied().unwrap_or_default()),
         });
         match steps {
             Ok(steps) => {
@@ -91,6 +88,9 @@ fn begins_anew(writes: &[Write], list: ListId) -> bool {
     matches!(first, Some(Write::Truncate { from: 0, .. }))
 }
 
+/// Lists with damaged bounds. Few, if any.
+type Damaged = Vec<(ListId, StoreError)>;
+
 /// What a transaction writes to.
 pub(super) struct Tables {
     lists: IdbObjectStore,
@@ -104,19 +104,23 @@ impl Tables {
         Ok(Self { lists: lists?, entries: entries?, meta: meta? })
     }
 
-    /// The bounds of every list that `group` writes to, or what is wrong with its row.
-    async fn bounds(&self, group: &[Vec<Write>]) -> Result<BTreeMap<ListId, Result<Bounds, StoreError>>, StoreError> {
-        let wanted: BTreeSet<ListId> = group.iter().flatten().filter_map(Write::list).collect();
-        let mut asked = Vec::with_capacity(wanted.len());
-        for list in wanted {
-            asked.push((list, Asked::new(self.lists.get(&js_bytes(&list_key(list))))?));
+    /// The bounds of every list that `group` writes to; and the lists whose bounds cannot be read, with why.
+    async fn bounds(&self, group: &[Vec<Write>]) -> Result<(BTreeMap<ListId, Bounds>, Damaged), StoreError> {
+        let mut stored = BTreeMap::new();
+        let mut asked = Vec::new();
+        for list in group.iter().flatten().filter_map(Write::list) {
+            if stored.insert(list, Bounds::default()).is_none() {
+                asked.push((list, Asked::new(self.lists.get(&js_bytes(&list_key(list))))?));
+            }
         }
-        let mut found = BTreeMap::new();
+        let mut damaged = Vec::new();
         for (list, asked) in asked {
-            let row = asked.answer().await?;
-            found.insert(list, bounds_in(list, row));
+            match bounds_in(list, asked.answer().await?) {
+                Ok(bounds) => _ = stored.insert(list, bounds),
+                Err(error) => damaged.push((list, error)),
+            }
         }
-        Ok(found)
+        Ok((stored, damaged))
     }
 
     /// Requests that fail end the transaction, which tells.

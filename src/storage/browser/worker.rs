@@ -1,8 +1,8 @@
 //! The task of a store: does what callers queued, in order, until the queue is closed and empty.
 
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
-use futures::{FutureExt as _, channel::oneshot, future::join_all};
+use futures::{FutureExt as _, channel::oneshot, future::LocalBoxFuture};
 
 use super::{
     super::{
@@ -19,13 +19,11 @@ use crate::base::{
     limits::{STORE_GROUP_BYTES, STORE_GROUP_MAX, STORE_QUEUE, STORE_READS_AT_ONCE},
 };
 
-#[derive(Debug)]
 pub(super) enum Job {
     Commit { writes: Vec<Write>, flush: Flush, answer: Answer<()> },
     Read(Read),
 }
 
-#[derive(Debug)]
 pub(super) enum Read {
     Lists { room: RoomId, answer: Answer<Vec<ListState>> },
     Load { list: ListId, from: u64, limit: usize, answer: Answer<Vec<Entry>> },
@@ -107,30 +105,49 @@ async fn commit(
 async fn answer(connection: &mut Connection, reads: Vec<Read>) {
     let begun = connection.begin(&[LISTS, ENTRIES, META], Access::Read).await;
     let transaction = begun.as_ref().map_err(Clone::clone);
-    let failed = join_all(reads.into_iter().map(|read| read.answer(transaction.clone()))).await;
-    if failed.contains(&true) {
+    let mut answers: Vec<_> = reads.into_iter().map(|read| read.answer(transaction.clone())).collect();
+    let mut failed = false;
+    // All of them each time: they are few.
+    let done = poll_fn(|cx| {
+        answers.retain_mut(|answer| match answer.as_mut().poll(cx) {
+            Poll::Ready(is_connections) => {
+                failed |= is_connections;
+                false
+            }
+            Poll::Pending => true,
+        });
+        if answers.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    });
+    done.await;
+    drop(answers);
+    if failed {
         connection.discard();
     }
 }
 
 impl Read {
     /// Whether it failed in a way that may be the connection's.
-    async fn answer(self, transaction: Result<&Transaction, StoreError>) -> bool {
+    fn answer(self, transaction: Result<&Transaction, StoreError>) -> LocalBoxFuture<'_, bool> {
         match self {
-            Self::Lists { room, answer } => send(answer, async { tables::lists(transaction?, room).await }).await,
-            Self::Load { list, from, limit, answer } => {
-                send(answer, async { tables::load(transaction?, list, from, limit).await }).await
+            Self::Lists { room, answer } => {
+                Box::pin(async move { send(answer, async { tables::lists(transaction?, room).await }.await) })
             }
-            Self::Meta { key, answer } => send(answer, async { tables::meta(transaction?, &key).await }).await,
+            Self::Load { list, from, limit, answer } => {
+                Box::pin(
+                    async move { send(answer, async { tables::load(transaction?, list, from, limit).await }.await) },
+                )
+            }
+            Self::Meta { key, answer } => {
+                Box::pin(async move { send(answer, async { tables::meta(transaction?, &key).await }.await) })
+            }
             Self::Keys { prefix, limit, answer } => {
-                send(answer, async { tables::keys(transaction?, &prefix, limit).await }).await
+                Box::pin(async move { send(answer, async { tables::keys(transaction?, &prefix, limit).await }.await) })
             }
         }
     }
 }
 
-async fn send<T>(answer: Answer<T>, result: impl Future<Output = Result<T, StoreError>>) -> bool {
-    let result = result.await;
+fn send<T>(answer: Answer<T>, result: Result<T, StoreError>) -> bool {
     let failed = is_connections(&result);
     _ = answer.send(result);
     failed
@@ -142,7 +159,7 @@ const fn is_connections<T>(result: &Result<T, StoreError>) -> bool {
 }
 
 /// Which jobs share a transaction: reads, or commits of one class.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Group {
     /// Of its commits; none if it reads.
     flush: Option<Flush>,
