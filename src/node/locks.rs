@@ -1,4 +1,5 @@
-//! Locks that one holder can have at a time, among the pages of a browser or the clients of a process. Never waited for.
+//! Locks that one holder can have at a time, among the pages of a browser or the clients of a process. Nobody waits for
+//! one.
 
 use std::{
     collections::BTreeSet,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures::future::try_join_all;
 use libp2p::PeerId;
 
 use crate::{
@@ -39,9 +40,11 @@ impl Peers {
     /// [`StoreError`].
     pub(crate) async fn load(store: &Arc<dyn Store>) -> Result<Self, StoreError> {
         let mut known = BTreeMap::new();
-        for key in store.keys(PREFIX, MAX_KNOWN_PEERS).await? {
+        let keys = store.keys(PREFIX, MAX_KNOWN_PEERS).await?;
+        let values = try_join_all(keys.iter().map(|key| store.meta(key))).await?;
+        for (key, value) in keys.iter().zip(values) {
             let Some(address) = key.strip_prefix(PREFIX) else { continue };
-            if let Some(entry) = store.meta(&key).await?.as_deref().and_then(Known::decode) {
+            if let Some(entry) = value.as_deref().and_then(Known::decode) {
                 known.insert(address.to_owned(), entry);
             }
         }

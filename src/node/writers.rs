@@ -7,6 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures::future::try_join_all;
 use thiserror::Error;
 
 use super::{
@@ -79,9 +80,12 @@ impl Writers {
     pub(crate) async fn remembered(&self) -> Result<BTreeMap<WriterId, Note>, StoreError> {
         let mut notes = BTreeMap::new();
         // A few more than there should be: two tabs may have added one at once.
-        for key in self.store.keys(&self.prefix(), 2 * MAX_REMEMBERED_WRITERS).await? {
+        let keys = self.store.keys(&self.prefix(), 2 * MAX_REMEMBERED_WRITERS).await?;
+        // All at once: a page waits for them.
+        let values = try_join_all(keys.iter().map(|key| self.store.meta(key))).await?;
+        for (key, value) in keys.iter().zip(values) {
             let writer = key.rsplit('/').next().and_then(|hex| u64::from_str_radix(hex, 16).ok()).map(WriterId);
-            let note = self.store.meta(&key).await?.as_deref().and_then(Note::decode);
+            let note = value.as_deref().and_then(Note::decode);
             if let (Some(writer), Some(note)) = (writer, note)
                 && note.author == self.author
             {
