@@ -1,7 +1,7 @@
 //! Decodes a whole document (Yjs update, v2 encoding) within limits. In that encoding a few bytes can stand for any
 //! number of structs, and yrs takes memory for what is declared: numbers are looked at before it sees them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use yrs::{
     Any, ClientID, ID, Update,
@@ -95,12 +95,11 @@ impl Bounded<'_> {
             120 => Any::Bool(true),
             119 => Any::String(self.text()?.into()),
             118 => {
-                let mut map = HashMap::new();
+                let mut entries = Vec::new();
                 for _ in 0..self.inner.read_var::<u32>()? {
-                    let key = self.text()?;
-                    map.insert(key, self.any(depth + 1)?);
+                    entries.push((self.text()?, self.any(depth + 1)?));
                 }
-                Any::Map(Arc::new(map))
+                Any::Map(Arc::new(entries.into_iter().collect()))
             }
             117 => {
                 let mut items = Vec::new();
