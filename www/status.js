@@ -21,9 +21,9 @@ function offline({ local, backend, oldestPendingMs }) {
   if (backend === 'stored') {
     return local === 'memory' ? 'Offline – edits are kept in this tab only' : 'Offline – edits are kept on this device';
   }
-  const since = oldestPendingMs > LONG_MS ? ` · unsent for ${ago(oldestPendingMs)}` : '';
-  if (local === 'memory') return `Offline – only in this tab: this browser keeps nothing${since}`;
-  return local === 'stored' ? `Offline – saved on this device, will be sent${since}` : `Offline – saving on this device…${since}`;
+  const since = oldestPendingMs > LONG_MS ? `, unsent for ${ago(oldestPendingMs)}` : '';
+  if (local === 'memory') return `Offline – only in this tab${since || ': this browser keeps nothing'}`;
+  return local === 'stored' ? `Offline – saved on this device${since || ', will be sent'}` : `Offline – saving on this device${since || '…'}`;
 }
 
 /** How one client stands, and when its room can be shown. */
@@ -91,7 +91,7 @@ export class Status {
     const { status, synced, syncStatus } = this.#client;
     const { local, backend, oldestPendingMs } = syncStatus;
     if (this.failed) return ['failed', this.#failure, ''];
-    const waits = oldestPendingMs > LONG_MS ? `The oldest edit that the server does not have is ${ago(oldestPendingMs)} old.` : '';
+    const waits = oldestPendingMs > LONG_MS ? 'That is the age of the oldest edit that the server does not have.' : '';
     if (status !== 'connected') {
       if (!this.#lost && backend === 'stored') return ['connecting', 'Connecting…', ''];
       const seconds = Math.ceil((this.#retryAt - Date.now()) / 1_000);
