@@ -254,6 +254,8 @@ pub const ACK_DELAY_MS: u64 = 300;
 pub const MEMBERS_DELAY_MS: u64 = 50;
 /// The digest is repeated after this long without traffic, to find what was lost.
 pub const DIGEST_INTERVAL_MS: u64 = 15_000;
+/// And this often however much comes in: a client folds only what a digest has shown to be stored.
+pub const DIGEST_LATEST_MS: u64 = 60_000;
 /// A missing operation that was asked for is asked for again after this long.
 pub const WANT_RETRY_MS: u64 = 2_000;
 /// From a link's opening to the peer's hello.

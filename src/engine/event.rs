@@ -68,6 +68,13 @@ pub enum Event {
         /// Why.
         reason: Refusal,
     },
+    /// An operation that this author made on this device in an earlier visit was refused for good.
+    EarlierRefused {
+        /// Which.
+        id: OpId,
+        /// Why.
+        reason: Refusal,
+    },
     /// Somebody entered the room.
     MemberJoined {
         /// Its transport id.

@@ -1,6 +1,7 @@
 //! What goes to the store, in which order, and what came back (SPEC §7). Each writer's operations are a list of their
-//! own, entry `seq - 1`, and list 0 is the room's: a snapshot, if there is one, then proofs. So several pages can store
-//! one room: whoever stores an operation stores the same bytes at the same place.
+//! own, entry `seq - 1`; list 0 has the proofs, and the last list the snapshot, if there is one, at the index that says how
+//! much it covers. So several pages can store one room: whoever stores an operation stores the same bytes at the same place,
+//! and a snapshot never takes the place of a greater one.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -16,8 +17,10 @@ use crate::{
     wire::OpSource,
 };
 
-/// The list that is the room's own.
-pub const ROOM_LIST: u64 = 0;
+/// The list of the room's proofs.
+pub const PROOF_LIST: u64 = 0;
+/// The list of its snapshot.
+pub const SNAPSHOT_LIST: u64 = u64::MAX;
 
 /// One change of the room's stored lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +84,6 @@ pub(crate) struct Journal {
     queue: VecDeque<Queued>,
     /// Proofs that are queued or stored.
     proofs: usize,
-    /// Whether list 0 begins with a snapshot.
-    has_snapshot: bool,
     in_flight: BTreeMap<u64, Vec<Queued>>,
     next_batch: u64,
     retry_at: Option<Timestamp>,
@@ -131,7 +132,6 @@ impl Journal {
     /// What was read back is stored.
     pub(crate) fn restored(&mut self, replica: &Replica) {
         self.proofs = replica.proofs();
-        self.has_snapshot = replica.snapshot().is_some();
         self.persisted = replica.log().vector().into_iter().map(|(writer, seq, _)| (writer, seq)).collect();
     }
 
@@ -195,13 +195,16 @@ impl Journal {
         self.in_flight.clear();
         self.persisted.clear();
         self.queue.clear();
-        self.has_snapshot = false;
-        self.queue.extend(std::mem::take(&mut self.damaged).into_iter().map(Queued::Anew));
+        let mut damaged = std::mem::take(&mut self.damaged);
+        if damaged.contains(&SNAPSHOT_LIST) {
+            // What it covered was trimmed from the others.
+            damaged.extend(replica.log().vector().into_iter().map(|(writer, ..)| writer.0));
+        }
+        self.queue.extend(damaged.into_iter().map(Queued::Anew));
         if let Some(bytes) = replica.snapshot() {
             self.folded(bytes, replica.log().snapshot_heads());
-        } else {
-            self.queue.extend((0..replica.proofs()).map(Queued::Proof));
         }
+        self.queue.extend((0..replica.proofs()).map(Queued::Proof));
         self.proofs = replica.proofs();
         self.queue.extend(replica.delivery_order().map(|id| Queued::Op((id, None))));
     }
@@ -218,7 +221,7 @@ impl Journal {
             && let Some(item) = self.queue.pop_front()
         {
             strict |= matches!(&item, Queued::Op((_, None)));
-            if self.put(&item, replica, &mut records) {
+            if Self::put(&item, replica, &mut records) {
                 taken.push(item);
             }
         }
@@ -228,7 +231,7 @@ impl Journal {
 
     /// Whether there is anything to store: an operation may have fallen with a losing branch, or been folded, since it
     /// was queued.
-    fn put(&mut self, item: &Queued, replica: &Replica, records: &mut Vec<Record>) -> bool {
+    fn put(item: &Queued, replica: &Replica, records: &mut Vec<Record>) -> bool {
         match item {
             Queued::Op((id, _)) => {
                 let bytes = replica.record(*id);
@@ -238,8 +241,8 @@ impl Journal {
                 records.push(Record::Append { list: id.writer.0, index: id.seq - 1, bytes });
             }
             Queued::Proof(number) => {
-                let index = *number as u64 + u64::from(self.has_snapshot);
-                records.push(Record::Append { list: ROOM_LIST, index, bytes: replica.proof_record(*number) });
+                let (index, bytes) = (*number as u64, replica.proof_record(*number));
+                records.push(Record::Append { list: PROOF_LIST, index, bytes });
             }
             Queued::Anew(list) => {
                 records.push(Record::Truncate { list: *list, from: 0 });
@@ -257,11 +260,10 @@ impl Journal {
                 }
             }
             Queued::Snapshot(bytes, heads) => {
-                self.has_snapshot = true;
-                records.push(Record::Truncate { list: ROOM_LIST, from: 0 });
-                records.push(Record::Append { list: ROOM_LIST, index: 0, bytes: Replica::snapshot_record(bytes) });
-                let proofs = (0..replica.proofs()).map(|number| (number as u64 + 1, replica.proof_record(number)));
-                records.extend(proofs.map(|(index, bytes)| Record::Append { list: ROOM_LIST, index, bytes }));
+                let covered = heads.iter().fold(0_u64, |sum, head| sum.saturating_add(head.seq));
+                let bytes = Replica::snapshot_record(bytes);
+                records.push(Record::Trim { list: SNAPSHOT_LIST, before: covered });
+                records.push(Record::Append { list: SNAPSHOT_LIST, index: covered, bytes });
                 records.extend(heads.iter().map(|head| Record::Trim { list: head.writer.0, before: head.seq }));
             }
         }

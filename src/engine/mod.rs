@@ -30,7 +30,7 @@ use clock::WallClock;
 pub use envelope::{Envelope, envelopes};
 pub use event::{Durability, Event, Origin, Stats};
 use journal::Journal;
-pub use journal::{Batch, ROOM_LIST, Record};
+pub use journal::{Batch, PROOF_LIST, Record, SNAPSHOT_LIST};
 pub use safety::SyncStatus;
 use snapshot::Folding;
 pub use snapshot::{FoldLimits, Restored, StoredList};
@@ -164,6 +164,8 @@ pub struct Engine {
     marks: AckMarks,
     /// The same of this author's writers of earlier days: up to where the backend has stored them.
     earlier: BTreeMap<WriterId, Seq>,
+    /// Of those, what was told to be refused.
+    told_refused: BTreeSet<OpId>,
     /// Positions of own writers that the pinned backend's vector has shown so far.
     shown: BTreeMap<WriterId, Seq>,
     /// Everything before this place of the delivery order is stored at the backend.
@@ -200,6 +202,7 @@ impl Engine {
             unsafe_issues: BTreeMap::new(),
             marks: AckMarks::default(),
             earlier: BTreeMap::new(),
+            told_refused: BTreeSet::new(),
             shown: BTreeMap::new(),
             agreed: 0,
             folding: Folding::default(),

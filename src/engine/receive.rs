@@ -294,7 +294,8 @@ impl Engine {
     /// The store forgets the room until the rewrite is there, and with it which voids it had.
     fn hold_voids_again(&mut self) {
         if self.config.backend && self.config.persists {
-            let voids: Vec<OpId> = self.replica.clock_voids().collect();
+            let unstored = |id: &OpId| self.journal.mark(id.writer) < id.seq;
+            let voids: Vec<OpId> = self.replica.clock_voids().filter(unstored).collect();
             voids.into_iter().for_each(|id| self.replica.hold_void(id));
         }
     }
@@ -307,6 +308,18 @@ impl Engine {
         let fallen: Vec<Seq> = own.map(|(id, _)| id.seq).collect();
         for seq in fallen {
             self.plan_reissue(seq);
+        }
+    }
+
+    /// An edit of this author's from an earlier visit: nobody can issue it again, and whoever made it should know.
+    fn on_earlier_refused(&mut self, link: LinkId, refused: Refused) {
+        let passing = matches!(
+            refused.reason,
+            Refusal::WaitingFull | Refusal::OutOfOrder | Refusal::Replayed | Refusal::UntrustedVoid
+        );
+        let ours = self.earlier.contains_key(&refused.id.writer) && self.gossip.is_pinned(link);
+        if ours && !passing && self.told_refused.len() < MAX_VOIDS_TOLD && self.told_refused.insert(refused.id) {
+            self.push_event(Event::EarlierRefused { id: refused.id, reason: refused.reason });
         }
     }
 
@@ -325,6 +338,7 @@ impl Engine {
             if refused.reason == Refusal::ClockAhead && self.gossip.is_pinned(link) {
                 self.replica.void_records(refused.id);
             }
+            self.on_earlier_refused(link, refused);
             return;
         }
         if refused.id != self.own_id(seq) || seq >= self.replica.next_seq() {

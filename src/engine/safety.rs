@@ -128,6 +128,8 @@ impl Engine {
         if !self.gossip.is_pinned(link) {
             return;
         }
+        // It may have lost others' as well.
+        self.agreed = 0;
         let own = self.replica.writer();
         let mine = |entry: &&VectorEntry| entry.writer == own || self.earlier.contains_key(&entry.writer);
         let shown: Vec<(WriterId, Seq)> = entries.iter().filter(mine).map(|entry| (entry.writer, entry.seq)).collect();

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Engine, Event, ROOM_LIST};
+use super::{Engine, Event, PROOF_LIST, SNAPSHOT_LIST};
 use crate::{
     base::{
-        LinkId, Refusal, Timestamp,
+        LinkId, Refusal, Timestamp, WriterId,
         limits::{FOLD_BYTES, FOLD_IDLE_OPS, FOLD_KEEP_OPS, FOLD_OPS},
         note,
     },
@@ -17,7 +17,7 @@ use crate::{
 /// One stored list of a room, whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredList {
-    /// Its number: 0, or a writer's.
+    /// Its number: [`PROOF_LIST`], [`SNAPSHOT_LIST`], or a writer's.
     pub list: u64,
     /// Index of the first entry.
     pub first: u64,
@@ -78,7 +78,9 @@ impl Engine {
         let mut restored = Restored::default();
         let mut refused = None;
         let (mut ops, mut damaged) = (Vec::new(), BTreeSet::new());
-        for list in lists {
+        // The snapshot first: it begins the log.
+        let (snapshots, others): (Vec<_>, Vec<_>) = lists.iter().partition(|list| list.list == SNAPSHOT_LIST);
+        for list in snapshots.into_iter().chain(others) {
             for entry in &list.entries {
                 match self.restore_entry(list.list, entry) {
                     Ok(None) => {}
@@ -90,6 +92,16 @@ impl Engine {
                     }
                 }
             }
+        }
+        // What such a list begins with was folded into a snapshot that is not here.
+        let log = self.replica.log();
+        let bare = |list: &&StoredList| list.first > 0 && list.first > log.folded(WriterId(list.list));
+        let bare: Vec<u64> =
+            lists.iter().filter(bare).map(|list| list.list).filter(|list| *list != SNAPSHOT_LIST).collect();
+        if !bare.is_empty() {
+            restored.damaged += bare.len() as u64;
+            damaged.extend(bare);
+            refused.get_or_insert(Refusal::OutOfOrder);
         }
         // Stamps of honest writers follow what they had seen: in their order hardly any operation has to wait.
         ops.sort_by_key(|op| (op.header.hlc, op.header.writer, op.header.seq));
@@ -121,12 +133,12 @@ impl Engine {
 
     fn restore_entry(&mut self, list: u64, entry: &[u8]) -> Result<Option<Op>, Refusal> {
         let (tag, bytes) = entry.split_first().ok_or(Refusal::Undecodable)?;
-        if *tag == RECORD_SNAPSHOT && list == ROOM_LIST {
+        if *tag == RECORD_SNAPSHOT && list == SNAPSHOT_LIST {
             return self.replica.restore_snapshot(bytes).map(|()| None);
         }
         let op = Op::decode(bytes).map_err(|_| Refusal::Undecodable)?;
         match *tag {
-            RECORD_PROOF if list == ROOM_LIST => self.replica.restore_proof(op).map(|()| None),
+            RECORD_PROOF if list == PROOF_LIST => self.replica.restore_proof(op).map(|()| None),
             RECORD_OP if list == op.header.writer.0 => Ok(Some(op)),
             _ => Err(Refusal::Undecodable),
         }
@@ -163,7 +175,9 @@ impl Engine {
     /// Folds everything but the newest `keep` operations, if there are at least `least`.
     fn begin_fold(&mut self, least: usize, keep: usize) {
         let idle = !self.folding.running && !self.folding.given_up;
-        if !idle || !self.keeper || !self.config.persists || self.journal.is_failing() {
+        // Pages that share a store would each fold what they have, in their own order, and trim what the others need.
+        let shared = !self.config.backend && self.gossip.has_kin();
+        if !idle || shared || !self.keeper || !self.config.persists || self.journal.is_failing() {
             return;
         }
         let upto = self.foldable(keep);
@@ -221,7 +235,7 @@ impl Engine {
                 if let Some(bytes) = self.replica.snapshot() {
                     self.journal.folded(bytes, self.replica.log().snapshot_heads());
                 }
-                self.gossip.on_folded();
+                self.gossip.on_folded(self.replica.log());
                 // By the backend's word only: its hello has set the clock that the new stamps need.
                 if !kin {
                     self.replica.lost_in_snapshot().into_iter().for_each(|seq| self.plan_reissue(seq));

@@ -290,9 +290,9 @@ impl Gossip {
     }
 
     /// The log begins with another snapshot: every link is looked at anew.
-    pub fn on_folded(&mut self) {
+    pub fn on_folded(&mut self, log: &dyn OpSource) {
         for session in self.links.values_mut() {
-            session.rewind_all();
+            session.rewind_all(log);
         }
     }
 
@@ -300,6 +300,12 @@ impl Gossip {
     #[must_use]
     pub fn is_kin(&self, link: LinkId) -> bool {
         self.links.get(&link).is_some_and(|session| session.kin)
+    }
+
+    /// Whether other pages of this browser are in the room.
+    #[must_use]
+    pub fn has_kin(&self) -> bool {
+        self.links.values().any(|session| session.kin)
     }
 
     /// Whether this side opened the link.
@@ -374,9 +380,10 @@ impl Gossip {
     /// The peer has this operation; `new` says that it was news here and is owed a *received*.
     pub fn note_received(&mut self, now: Timestamp, link: LinkId, id: OpId, new: bool) {
         let Some(session) = self.links.get_mut(&link) else { return };
-        session.note_traffic(now);
         session.peer_has(id);
         if new {
+            // What is known already shows nothing of what may be missing.
+            session.note_traffic(now);
             session.owe_received(id, now.plus(ACK_DELAY_MS));
         }
     }
@@ -413,7 +420,7 @@ impl Gossip {
     pub fn on_rebuilt(&mut self, writer: WriterId, log: &dyn OpSource) {
         for session in self.links.values_mut() {
             session.rewind(Want { writer, from: 1, full: true }, log);
-            session.rewind_all();
+            session.rewind_all(log);
         }
     }
 
@@ -463,13 +470,17 @@ impl Gossip {
         let mut sends = Vec::new();
         let mut late = Vec::new();
         let mut repeats = Vec::new();
+        let mut digest = None;
         for (link, session) in &mut self.links {
             if session.hello_overdue(now) {
                 late.push(*link);
             }
             sends.extend(session.due_wants(now, log).into_iter().map(|frame| (*link, frame)));
             if session.digest_due(now) {
-                sends.push((*link, Frame::Digest { digest: log.digest().short(), durable }));
+                sends.push((
+                    *link,
+                    Frame::Digest { digest: *digest.get_or_insert_with(|| log.digest().short()), durable },
+                ));
                 repeats.push(*link);
             }
         }

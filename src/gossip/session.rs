@@ -10,8 +10,8 @@ use crate::{
     base::{
         AuthorId, Hash, LinkId, NodeId, OpId, Ordered, Seq, Timestamp, WriterId, hash_parts,
         limits::{
-            DIGEST_INTERVAL_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_PROOFS, MAX_WANTS,
-            OPS_FRAME_BYTES, RANGE_WRITERS, VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
+            DIGEST_INTERVAL_MS, DIGEST_LATEST_MS, HELLO_TIMEOUT_MS, LINK_WINDOW_BYTES, MAX_INTRODUCED, MAX_PROOFS,
+            MAX_WANTS, OPS_FRAME_BYTES, RANGE_WRITERS, VECTOR_FRAME_ENTRIES, VECTOR_REPLY_MS, WANT_RETRY_MS,
         },
         note,
     },
@@ -93,6 +93,8 @@ pub(crate) struct Session {
     persisted_owed: BTreeMap<WriterId, Seq>,
     wants: BTreeMap<WriterId, (Want, Timestamp)>,
     digest_deadline: Timestamp,
+    /// When it is repeated however much comes in.
+    digest_latest: Timestamp,
     pub(super) telling: Telling,
     pub(super) hearing: Hearing,
 }
@@ -133,6 +135,7 @@ impl Session {
             persisted_owed: BTreeMap::new(),
             wants: BTreeMap::new(),
             digest_deadline: now.plus(DIGEST_INTERVAL_MS),
+            digest_latest: now.plus(DIGEST_LATEST_MS),
             telling: Telling::default(),
             hearing: Hearing::default(),
         }
@@ -280,11 +283,10 @@ impl Session {
             self.full.insert(want.writer);
         }
         self.introduced.clear();
-        self.peer_has.insert(want.writer, want.from.saturating_sub(1));
-        if want.from <= log.folded(want.writer) {
-            self.snapshots.look();
-        }
-        if let Some(index) = log.index_of(OpId { writer: want.writer, seq: want.from.max(1) }) {
+        // What was folded cannot be sent as operations; whether the peer lacks it, vectors tell.
+        let from = want.from.max(log.folded(want.writer) + 1);
+        self.peer_has.insert(want.writer, from - 1);
+        if let Some(index) = log.index_of(OpId { writer: want.writer, seq: from }) {
             self.cursor = self.cursor.min(index);
         }
     }
@@ -295,8 +297,9 @@ impl Session {
     }
 
     /// Looks at the whole delivery order again.
-    pub(crate) fn rewind_all(&mut self) {
+    pub(crate) fn rewind_all(&mut self, log: &dyn OpSource) {
         self.cursor = 0;
+        self.done_owed = self.done_owed.map(|_| log.len());
         self.snapshots.look();
     }
 
@@ -317,7 +320,7 @@ impl Session {
             self.done_owed = None;
         }
         if let Some(piece) = self.snapshots.next_piece(now, &mut self.peer_has) {
-            self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+            self.note_traffic(now);
             return Some(piece.encode());
         }
         let mut frame = Frame::start_ops();
@@ -327,7 +330,7 @@ impl Session {
             self.cursor += 1;
         }
         if frame.len() > empty {
-            self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+            self.note_traffic(now);
             return Some(frame);
         }
         let done = self.done_owed.is_some_and(|owed| self.cursor >= owed);
@@ -465,8 +468,9 @@ impl Session {
     /// Requests whose answer is overdue, again; answered ones are forgotten.
     pub(crate) fn due_wants(&mut self, now: Timestamp, log: &dyn OpSource) -> Vec<Frame> {
         self.wants.retain(|writer, (want, deadline)| {
-            let answered = log.head(*writer) >= want.from && !want.full;
-            !(answered || want.full && *deadline <= now)
+            // Another branch than the one that is here does not show in the head: such a request is made once.
+            let answered = log.head(*writer) >= want.from;
+            !(answered && (!want.full || *deadline <= now))
         });
         let mut frames = Vec::new();
         for (want, deadline) in self.wants.values_mut().filter(|(_, deadline)| *deadline <= now) {
@@ -479,7 +483,7 @@ impl Session {
     // ---- time ----
 
     pub(crate) fn note_traffic(&mut self, now: Timestamp) {
-        self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+        self.digest_deadline = now.plus(DIGEST_INTERVAL_MS).min(self.digest_latest);
     }
 
     /// Whether it is time to compare digests.
@@ -487,6 +491,7 @@ impl Session {
         let due = self.hello.is_some() && self.digest_deadline <= now;
         if due {
             self.digest_deadline = now.plus(DIGEST_INTERVAL_MS);
+            self.digest_latest = now.plus(DIGEST_LATEST_MS);
         }
         due
     }

@@ -1,4 +1,4 @@
-//! Snapshots on one link: offered to a peer that lacks what was folded here, and taken in pieces (SPEC S14).
+//! Snapshots on one link: offered to a peer that lacks what was folded here, and taken in pieces (SPEC F6).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +17,7 @@ pub(super) struct Snapshots {
     /// The one being sent, what it covers, and how much of it is sent.
     sending: Option<(Arc<[u8]>, Vec<OpId>, usize)>,
     /// The last one that was sent, and when: it is not sent again at once, whatever became of it.
-    sent: Option<(Arc<[u8]>, Timestamp)>,
+    sent: Option<(Vec<OpId>, Timestamp)>,
     /// The one being received.
     incoming: Vec<u8>,
 }
@@ -46,8 +46,7 @@ impl Snapshots {
         if heads.iter().all(has) {
             return true;
         }
-        let just_sent =
-            |(sent, at): &(Arc<[u8]>, Timestamp)| Arc::ptr_eq(sent, &bytes) && now.since(*at) < SNAPSHOT_AGAIN_MS;
+        let just_sent = |(sent, at): &(Vec<OpId>, Timestamp)| *sent == heads && now.since(*at) < SNAPSHOT_AGAIN_MS;
         if self.sent.as_ref().is_some_and(just_sent) {
             raise(peer_has, &heads);
         } else if trusts {
@@ -68,7 +67,7 @@ impl Snapshots {
         *offset = end;
         if end == total {
             raise(peer_has, heads);
-            self.sent = self.sending.take().map(|(bytes, ..)| (bytes, now));
+            self.sent = self.sending.take().map(|(_, heads, _)| (heads, now));
             // It may have been folded further meanwhile.
             self.looked = false;
         }

@@ -7,7 +7,7 @@ use super::{
     spawn::{compute, spawn},
 };
 use crate::{
-    base::RoomId,
+    base::{Refusal, RoomId},
     engine::{Batch, Engine, Input, Record, Restored, StoredList},
     storage::{Flush, ListId, ListState, Store, StoreError, Write},
     sync::FoldJob,
@@ -15,6 +15,8 @@ use crate::{
 
 /// Entries read at once when a room is loaded.
 const LOAD_PAGE: usize = 1_024;
+/// How often a room is read again because another page folded it while it was read.
+const LOAD_ATTEMPTS: usize = 3;
 
 /// Gives an engine what the store has of its room.
 ///
@@ -22,8 +24,27 @@ const LOAD_PAGE: usize = 1_024;
 /// [`StoreError`]; for a backend `Corrupt` when anything cannot be read or does not follow: acknowledged operations may
 /// be behind it.
 pub(super) async fn load(engine: &mut Engine, room: RoomId, store: &dyn Store) -> Result<Restored, StoreError> {
+    let mut states = store.lists(room).await?;
     let mut lists = Vec::new();
-    for state in store.lists(room).await? {
+    for _ in 0..LOAD_ATTEMPTS {
+        lists = load_lists(room, &states, store).await?;
+        // Another page may have folded meanwhile.
+        let now = store.lists(room).await?;
+        let firsts = |states: &[ListState]| states.iter().map(|state| (state.list, state.first)).collect::<Vec<_>>();
+        if firsts(&now) == firsts(&states) {
+            break;
+        }
+        states = now;
+    }
+    engine.restore(&lists).map_err(|reason| {
+        let reason = reason.as_str();
+        StoreError::Corrupt(format!("a record of room {room:?} cannot be read or does not follow: {reason}"))
+    })
+}
+
+async fn load_lists(room: RoomId, states: &[ListState], store: &dyn Store) -> Result<Vec<StoredList>, StoreError> {
+    let mut lists = Vec::new();
+    for state in states.iter().copied() {
         match load_list(room, state, store).await {
             Ok(list) => lists.push(list),
             // An entry without bytes is one that cannot be read: the engine decides what that means.
@@ -34,10 +55,7 @@ pub(super) async fn load(engine: &mut Engine, room: RoomId, store: &dyn Store) -
             Err(error) => return Err(error),
         }
     }
-    engine.restore(&lists).map_err(|reason| {
-        let reason = reason.as_str();
-        StoreError::Corrupt(format!("a record of room {room:?} cannot be read or does not follow: {reason}"))
-    })
+    Ok(lists)
 }
 
 async fn load_list(room: RoomId, state: ListState, store: &dyn Store) -> Result<StoredList, StoreError> {
@@ -45,13 +63,36 @@ async fn load_list(room: RoomId, state: ListState, store: &dyn Store) -> Result<
     let mut entries: Vec<Vec<u8>> = Vec::new();
     loop {
         let from = first + entries.len() as u64;
-        let page = store.load(ListId { room, list }, from, LOAD_PAGE).await?;
-        let full = page.len() == LOAD_PAGE;
-        entries.extend(page.into_iter().map(|entry| entry.bytes));
-        if !full || from >= end {
+        if from >= end {
             return Ok(StoredList { list, first, entries });
         }
+        let id = ListId { room, list };
+        let page = match store.load(id, from, LOAD_PAGE).await {
+            // Of a damaged page what is whole.
+            Err(StoreError::Corrupt(error)) if end != u64::MAX => {
+                tracing::warn!(%error, ?room, list, "a stored list is damaged");
+                load_whole(id, from, end.min(from + LOAD_PAGE as u64), store).await?
+            }
+            page => page?.into_iter().map(|entry| entry.bytes).collect(),
+        };
+        if page.is_empty() {
+            return Ok(StoredList { list, first, entries });
+        }
+        entries.extend(page);
     }
+}
+
+/// Entries `from..end` one by one; those that cannot be read without bytes.
+async fn load_whole(id: ListId, from: u64, end: u64, store: &dyn Store) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut entries = Vec::new();
+    for index in from..end {
+        match store.load(id, index, 1).await {
+            Ok(page) => entries.extend(page.into_iter().map(|entry| entry.bytes)),
+            Err(StoreError::Corrupt(_)) => entries.push(Vec::new()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(entries)
 }
 
 impl Room {
@@ -92,9 +133,8 @@ impl Room {
     pub(super) fn fold(self: &Arc<Self>, job: Box<FoldJob>) {
         let this = Arc::clone(self);
         spawn(async move {
-            if let Some(result) = compute(move || job.run()).await {
-                this.input(Input::Folded(result));
-            }
+            let result = compute(move || job.run()).await;
+            this.input(Input::Folded(result.unwrap_or(Err(Refusal::BadSnapshot))));
         });
     }
 }

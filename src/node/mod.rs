@@ -18,9 +18,7 @@ mod tunnels;
 mod watched;
 mod writers;
 
-pub use client::{
-    Client, ClientError, ClientEvent, ClientOptions, Persistence, Status, SyncState, TabsOptions,
-};
+pub use client::{Client, ClientError, ClientEvent, ClientOptions, Persistence, Status, SyncState, TabsOptions};
 pub use clock::random_seed;
 pub use config::{NodeConfig, NodeLimits, Role};
 pub use stats::{Counter, NodeStats};

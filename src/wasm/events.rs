@@ -64,6 +64,9 @@ fn room(client: &Client, event: Event, told: &mut Told) -> Vec<JsValue> {
             set(out, "canUndo", can_undo);
             set(out, "canRedo", can_redo);
         })],
+        Event::EarlierRefused { reason, .. } => {
+            vec![error("REFUSED", &format!("an edit of an earlier visit was refused: {}", reason.as_str()))]
+        }
         Event::SnapshotRefused { reason } => {
             vec![error("REFUSED", &format!("a snapshot of the room was not taken: {}", reason.as_str()))]
         }

@@ -146,8 +146,9 @@ impl Header {
     /// The rules that hold for every header, however it was built: a first operation has no predecessor, deps ascend
     /// and never name the writer itself.
     pub(crate) fn check_shape(&self) -> Result<(), WireError> {
-        // Writer 0 is nobody: stores keep the room's own entries under that number.
-        if self.writer.0 == 0 || self.seq == 0 || (self.seq == 1) != (self.prev == Hash::default()) {
+        // These are nobody: stores keep the room's own entries under those numbers.
+        let reserved = matches!(self.writer.0, 0 | u64::MAX);
+        if reserved || self.seq == 0 || (self.seq == 1) != (self.prev == Hash::default()) {
             return Err(WireError::NotCanonical("seq and prev"));
         }
         let ascending = self.deps.windows(2).all(|pair| matches!(pair, [a, b] if a.writer < b.writer));

@@ -248,3 +248,93 @@ fn puppet_writers(count: u64) -> Vec<Op> {
     });
     made.collect()
 }
+
+#[test]
+fn f6_a_fork_holds_up_nothing_that_was_stored_before_it() {
+    let mut world = World::connected(2);
+    // Somebody's record, far ahead of the backend's clock: voided, stored, never issued again.
+    let mut ahead = engine(PUPPET, 3);
+    ahead.handle_input(Timestamp(0), Input::Wall(WallTime(WALL.0 + 3_600_000))).unwrap();
+    let fields = BTreeMap::from([("x".to_owned(), Some(Value::Bool(true)))]);
+    ahead.record_set(Timestamp(0), "c", "r", &fields, RecordWrite::Upsert).unwrap();
+    let own = |engine: &Engine, seq| {
+        let record = engine.replica().record(OpId { writer: engine.replica().writer(), seq });
+        Op::decode(&record[1..]).unwrap()
+    };
+    // Somebody else signs one position twice.
+    let twice = ["one", "two"].map(|text| {
+        let mut engine = engine(8, 4);
+        engine.insert(Timestamp(0), "n", 0, text, None).unwrap();
+        own(&engine, 1)
+    });
+    let mut twice = twice.to_vec();
+    twice.sort_by_key(|op| std::cmp::Reverse(op.header.hash()));
+    let (link, theirs) = (LinkId(500), LinkId(501));
+    world.nodes[SERVER].links.insert(link, (PUPPET, theirs));
+    world.input(SERVER, Input::LinkUp { link, node: node_id(PUPPET), pinned: false, kin: false, opener: false });
+    let mut frames = vec![puppet_hello(false, Digest::default())];
+    let ops = [own(&ahead, 1)].into_iter().chain(twice);
+    frames.extend(ops.map(|op| Frame::Ops(vec![Item::Full(Box::new(op))])));
+    for frame in frames {
+        world.input(SERVER, Input::Frame { link, bytes: frame.encode() });
+        world.nodes[SERVER].links.remove(&link);
+        world.settle();
+    }
+    assert!(world.nodes[SERVER].engine.replica().is_forked(WriterId(8_004)));
+    world.typed(1, "after");
+    assert!(world.text(2).contains("after"), "{:?}", world.text(2));
+}
+
+#[test]
+fn f8_what_was_folded_can_be_read_again_however_deep_it_nests() {
+    let mut value = Value::Null;
+    for _ in 0..15 {
+        value = Value::Array(vec![value]);
+    }
+    let mut world = folding(2);
+    world.connect(1);
+    let now = world.now;
+    world.nodes[1].engine.map_set(now, "m", "deep", &value).unwrap();
+    for _ in 0..40 {
+        world.typed(1, "x");
+    }
+    assert!(folded(&world.nodes[SERVER].engine) > 0);
+    world.connect(2);
+    assert_eq!(world.nodes[2].engine.replica().map_get("m", "deep"), Some(value));
+}
+
+#[test]
+fn j2_a_list_whose_beginning_is_in_a_lost_snapshot_is_damaged() {
+    let mut world = folding(1);
+    world.connect(1);
+    for _ in 0..60 {
+        world.typed(1, "abc");
+    }
+    let lists: Vec<StoredList> =
+        world.nodes[SERVER].disk.lists().into_iter().filter(|list| list.list != SNAPSHOT_LIST).collect();
+    assert!(lists.iter().any(|list| list.first > 0));
+    assert!(engine(SERVER, 2).restore(&lists).is_err());
+    assert_eq!(engine(1, 9).restore(&lists).unwrap().damaged, 1);
+}
+
+#[test]
+fn j4_a_lesser_snapshot_never_takes_the_place_of_a_greater_one() {
+    let mut world = folding(1);
+    world.connect(1);
+    let mut disks = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..30 {
+            world.typed(1, "abc");
+        }
+        disks.push(world.nodes[SERVER].disk.clone());
+    }
+    let snapshot = |disk: &disk::Disk| disk.lists().into_iter().find(|list| list.list == SNAPSHOT_LIST).unwrap();
+    let (old, new) = (snapshot(&disks[0]), snapshot(&disks[2]));
+    assert!(old.first < new.first);
+    // A page that was away writes the older one.
+    let mut disk = disks[2].clone();
+    let [bytes] = old.entries.as_slice() else { panic!("one snapshot") };
+    let append = Record::Append { list: SNAPSHOT_LIST, index: old.first, bytes: bytes.clone() };
+    assert!(disk.apply(&[Record::Trim { list: SNAPSHOT_LIST, before: old.first }, append]));
+    assert_eq!(snapshot(&disk), new);
+}

@@ -14,10 +14,12 @@ use yrs::{
 };
 
 use crate::{
-    base::limits::{MAX_SNAPSHOT_ELEMENTS, MAX_VALUE_DEPTH, MAX_YJS_CLOCK},
+    base::limits::{MAX_SNAPSHOT_ELEMENTS, MAX_YJS_CLOCK},
     wire::Reader,
 };
 
+/// How deep a value nests: as deep as a JSON parser goes, which is deeper than operations may.
+const MAX_DEPTH: usize = 128;
 /// Columns that come before the structs.
 const COLUMNS: usize = 9;
 /// Kinds of structs, as their lower bits say.
@@ -81,7 +83,7 @@ impl Bounded<'_> {
 
     fn any(&mut self, depth: usize) -> Result<Any, Error> {
         self.take(1)?;
-        if depth > MAX_VALUE_DEPTH + 2 {
+        if depth > MAX_DEPTH {
             return Err(over());
         }
         Ok(match self.inner.read_u8()? {

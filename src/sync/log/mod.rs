@@ -175,6 +175,11 @@ impl Log {
         &self.entries
     }
 
+    /// The last stamp of each writer that was folded.
+    pub(crate) fn folded_stamps(&self) -> impl Iterator<Item = Hlc> {
+        self.base.writers.values().map(|base| base.hlc)
+    }
+
     /// The entries before a place of the delivery order.
     pub(crate) fn before(&self, upto: usize) -> &[LogEntry] {
         let count = upto.saturating_sub(self.first).min(self.entries.len());

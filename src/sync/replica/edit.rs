@@ -160,7 +160,8 @@ impl Replica {
         if !std::mem::take(&mut self.unobserved) {
             return;
         }
-        let stamps: Vec<Hlc> = self.log.entries().iter().map(|entry| entry.op.header.hlc).collect();
+        let kept = self.log.entries().iter().map(|entry| entry.op.header.hlc);
+        let stamps: Vec<Hlc> = kept.chain(self.log.folded_stamps()).collect();
         stamps.into_iter().for_each(|hlc| self.observe_clock(hlc, wall));
     }
 

@@ -22,7 +22,8 @@ impl Replica {
     pub fn fold_job(&self, upto: usize) -> FoldJob {
         let folded = self.log.before(upto);
         let (room, mut updates, mut patches) = (self.log.room(), Vec::new(), Vec::new());
-        let last = last_issues(folded.iter());
+        // Also what was issued again since: the original does not count any more.
+        let last = last_issues(self.log.entries().iter());
         for entry in folded {
             let header = &entry.op.header;
             match entry.effect {
@@ -38,7 +39,7 @@ impl Replica {
             }
         }
         let tables = self.log.fold(upto);
-        FoldJob { tables, base: self.base.clone(), updates, patches, upto, generation: self.generation }
+        FoldJob { room, tables, base: self.base.clone(), updates, patches, upto, generation: self.generation }
     }
 
     /// The snapshot of a finished job: signed, ready to be stored. `None` if the room was rebuilt meanwhile.
@@ -74,6 +75,7 @@ impl Replica {
         }
         self.log = Log::from_tables(self.log.room(), tables, Arc::clone(&content.bytes));
         self.base = Some(content);
+        self.unobserved = true;
         Ok(())
     }
 
@@ -94,11 +96,12 @@ impl Replica {
             return Ok(None);
         }
         let mut documents = snapshot.content.documents(self.author.client)?;
-        if !documents.reach(&self.clocks_of(&snapshot)) {
+        if !documents.reach(&snapshot.tables.clocks(self.log.room())) {
             return Err(Refusal::BadSnapshot);
         }
         let records = snapshot.content.records()?;
         self.commit_all(wall);
+        snapshot.tables.writers.values().for_each(|base| self.observe_clock(base.hlc, wall));
         let before = self.documents.as_ref().map(Documents::views);
         let told = self.changes.len();
         self.stale.get_or_insert_with(|| self.records.clone());
@@ -131,15 +134,6 @@ impl Replica {
         Ok(heads.iter().any(|(writer, head)| head.seq > self.log.head(*writer)))
     }
 
-    /// Yjs clocks that a snapshot's document must have.
-    fn clocks_of(&self, snapshot: &Snapshot) -> BTreeMap<u64, u64> {
-        let room = self.log.room();
-        let clocks = snapshot.tables.writers.iter();
-        let clocks =
-            clocks.map(|(writer, base)| (writer.yjs_client_id(room, base.author), base.clocks.after(base.seq)));
-        clocks.filter(|(_, clock)| *clock > 0).collect()
-    }
-
     fn begin_again(&mut self, snapshot: Snapshot, wall: WallTime) -> Vec<Delivery> {
         let Snapshot { tables, content } = snapshot;
         let room = self.log.room();
@@ -166,7 +160,8 @@ impl Replica {
             }
             match self.missing(&op) {
                 Ok(None) => deliveries.extend(self.deliver(vec![(op, hash)], wall)),
-                Ok(Some(missing)) => drop(self.waiting.insert(missing, op, hash)),
+                // It was taken once.
+                Ok(Some(missing)) => self.waiting.restore(missing, op, hash),
                 Err(super::Unlinked) => {}
             }
         }

@@ -103,7 +103,8 @@ impl Replica {
                     self.void_records(id);
                 }
             }
-            Ok(Some(missing)) => drop(self.waiting.insert(missing, entry.op, entry.hash)),
+            // It was taken once.
+            Ok(Some(missing)) => self.waiting.restore(missing, entry.op, entry.hash),
             Err(Unlinked) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Content, Folded, Tables};
 use crate::{
-    base::{Hlc, Refusal, WriterId},
+    base::{Hlc, Refusal, RoomId, WriterId},
     sync::{
         document::Documents,
         records::{Entry, Records},
@@ -16,6 +16,7 @@ const NOBODY: u64 = 0;
 /// What a room's oldest operations did. Takes as long as reading the room's log; meanwhile the room goes on.
 #[derive(Debug)]
 pub struct FoldJob {
+    pub(crate) room: RoomId,
     pub(crate) tables: Tables,
     pub(crate) base: Option<Content>,
     /// Yjs updates that took effect, each with its writer's client id, in the order of delivery.
@@ -67,6 +68,12 @@ impl FoldJob {
         }
         let folded =
             Folded { tables: self.tables, documents: documents.encode_whole(), records: records.encode_state() };
+        // The operations are let go of: what is kept in their place must be what others can read.
+        let read = Documents::load_whole(NOBODY, &folded.documents).map_err(|_| Refusal::BadSnapshot)?;
+        if !read.reach(&folded.tables.clocks(self.room)) {
+            return Err(Refusal::BadSnapshot);
+        }
+        Records::decode_state(&folded.records).map_err(|_| Refusal::BadSnapshot)?;
         Ok(FoldResult { folded, upto: self.upto, generation: self.generation })
     }
 }

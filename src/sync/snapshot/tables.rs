@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::runs::{Clocks, Seen};
 use crate::{
     base::{
-        AuthorId, Hash, Hlc, OpId, Refusal, RoomId, Seq, WriterId,
+        AuthorId, Hash, Hlc, OpId, Ordered, Refusal, RoomId, Seq, WriterId,
         limits::{MAX_EQUIVOCATIONS, MAX_FOLDED_VOIDS, MAX_PROOFS, MAX_WRITERS, MAX_YJS_CLOCK},
     },
     sync::places::{Place, Places},
@@ -82,13 +82,17 @@ impl Tables {
             out.extend_from_slice(&[void.reason as u8, void.kind.0]);
             out.extend_from_slice(&void.payload_hash.0);
         }
-        put_uvarint(out, self.forks.len() as u64);
-        for (writer, fork) in &self.forks {
+        // As many as a reader takes.
+        let mut left = MAX_PROOFS;
+        put_uvarint(out, self.forks.len().min(MAX_PROOFS) as u64);
+        for (writer, fork) in self.forks.iter().take(MAX_PROOFS) {
             out.extend_from_slice(&writer.0.to_be_bytes());
             put_uvarint(out, fork.at);
-            put_uvarint(out, fork.count as u64);
-            put_uvarint(out, fork.dangling.len() as u64);
-            for (seq, hash) in &fork.dangling {
+            put_uvarint(out, fork.count.min(MAX_EQUIVOCATIONS) as u64);
+            let kept = fork.dangling.len().min(left);
+            left -= kept;
+            put_uvarint(out, kept as u64);
+            for (seq, hash) in fork.dangling.iter().take(kept) {
                 put_uvarint(out, *seq);
                 out.extend_from_slice(&hash.0);
             }
@@ -107,7 +111,7 @@ impl Tables {
         for _ in 0..count {
             let writer = reader.writer()?;
             let base = read_writer(reader, count)?;
-            if writer.0 == 0 || tables.writers.insert(writer, base).is_some() {
+            if matches!(writer.0, 0 | u64::MAX) || tables.writers.insert(writer, base).is_some() {
                 return Err(WireError::NotCanonical("writers"));
             }
             tables.order.push(writer);
@@ -154,6 +158,14 @@ impl Tables {
         Ok(())
     }
 
+    /// Yjs clocks that the document must have.
+    pub(crate) fn clocks(&self, room: RoomId) -> BTreeMap<u64, u64> {
+        let clock = |(writer, base): (&WriterId, &WriterBase)| {
+            (writer.yjs_client_id(room, base.author), base.clocks.after(base.seq))
+        };
+        self.writers.iter().map(clock).filter(|(_, clock)| *clock > 0).into_map()
+    }
+
     fn client_list(&self, room: RoomId) -> Vec<u64> {
         let client = |writer: &WriterId| self.writers.get(writer).map(|base| writer.yjs_client_id(room, base.author));
         self.order.iter().filter_map(client).collect()
@@ -173,7 +185,7 @@ fn read_writer(reader: &mut Reader<'_>, writers: usize) -> Result<WriterBase, Wi
     let author = reader.author()?;
     let seq = reader.uvarint()?;
     let (hash, hlc) = (reader.hash()?, reader.hlc()?);
-    if seq == 0 || !hlc.in_range() {
+    if seq == 0 || seq > u64::MAX / 2 || !hlc.in_range() {
         return Err(WireError::NotCanonical("writers"));
     }
     let clocks = Clocks::decode(reader, seq, MAX_YJS_CLOCK)?;
