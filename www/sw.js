@@ -19,19 +19,16 @@ async function keep(key, response) {
   if (response.ok && response.type === 'basic') await (await caches.open(CACHE)).put(key, response);
 }
 
-async function answer(event, key) {
+async function answer(key, fresh) {
   const kept = async () => (await caches.open(CACHE)).match(key);
-  const fresh = fetch(event.request).then((response) => {
-    event.waitUntil(keep(key, response.clone()).catch(() => {}));
+  // A proxy answers for a server that is gone.
+  const sound = fresh.then((response) => {
+    if (response.status >= 500) throw new Error(`the server answers ${response.status}`);
     return response;
   });
   const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS)).then(kept);
   // Without a copy the network is waited for, however long that takes.
-  return Promise.race([fresh, late.then((copy) => copy ?? fresh)]).catch(async (error) => {
-    const copy = await kept();
-    if (copy) return copy;
-    throw error;
-  });
+  return Promise.race([sound, late.then((copy) => copy ?? sound)]).catch(async () => (await kept()) ?? fresh);
 }
 
 addEventListener('install', () => skipWaiting());
@@ -45,7 +42,11 @@ addEventListener('activate', (event) => {
 });
 addEventListener('fetch', (event) => {
   const key = keyOf(event.request);
-  if (key) event.respondWith(answer(event, key));
+  if (!key) return;
+  const fresh = fetch(event.request);
+  // At once: the event may be over before the network answers. And first: whoever reads the answer uses it up.
+  event.waitUntil(fresh.then((response) => keep(key, response.clone())).catch(() => {}));
+  event.respondWith(answer(key, fresh));
 });
 // The page that brought this worker was loaded without it: it names what it is made of.
 addEventListener('message', (event) => {
