@@ -19,8 +19,14 @@ async function metric(server, name) {
   return Number(new RegExp(`^peersync_${name} (\\d+)$`, 'm').exec(text)[1]);
 }
 
-/** One more tab beside that of `peer`. */
-const openTab = async (peer, server, options) => makePeer(await openBeside(peer.page, `${server.http}/`), server, options);
+/** `connect()` is done when the room is there, from this device or another tab. */
+async function online(tab) {
+  await eventually(20_000, 'the tab is connected', async () => (await tab.state()).status === 'connected');
+  return tab;
+}
+
+/** One more tab beside that of `peer`, connected. */
+const openTab = async (peer, server, options) => online(await makePeer(await openBeside(peer.page, `${server.http}/`), server, options));
 
 /** Ends the tab's process, without a word to its page. */
 async function crash({ page }) {
@@ -32,7 +38,7 @@ async function crash({ page }) {
 
 /** `count` tabs of one browser in one room, all connected. The first one keeps the connection. */
 async function openTabs(context, server, room, count, options = {}) {
-  const tabs = [await openPeer(context, 'A', server, { room, ...options })];
+  const tabs = [await online(await openPeer(context, 'A', server, { room, ...options }))];
   while (tabs.length < count) tabs.push(await openTab(tabs[0], server, { room, ...options }));
   return tabs;
 }
@@ -79,7 +85,7 @@ test('five tabs share one WebSocket and see each other’s edits, once', { timeo
   const server = await startServer(context);
   const tabs = await openTabs(context, server, freshRoom('tabs'), TABS);
   await sockets(server, 1);
-  assert.equal(await metric(server, 'connections'), TABS);
+  await eventually(5_000, `${TABS} connections`, async () => (await metric(server, 'connections')) === TABS);
   const { tokens } = await typeAll(tabs, 40, () => pause(0));
   await expectSameText(tabs, tokens, '');
   await Promise.all(tabs.map((tab) => tab.settled()));
@@ -149,7 +155,7 @@ test('a tab that hangs and keeps the WebSocket holds nobody up', async (context)
   const after = Date.now() - since;
   console.log(`# beside a tab that hangs: connected after ${after} ms`);
   assert.ok(after < HANGS_MS, `connected after ${after} ms`);
-  assert.equal(await metric(server, 'websockets'), 2);
+  await sockets(server, 2);
   await beside.insert(0, 'meanwhile');
   await beside.settled();
   await hangs;
