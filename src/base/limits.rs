@@ -65,6 +65,15 @@ pub const TAB_REOPEN_MS: u64 = 50;
 pub const TAB_RETRY_MS: u64 = 10_000;
 /// Tunnels that come to nothing in a row. Then the next connection is a WebSocket of the tab's own.
 pub const TUNNEL_FAILURES: u32 = 2;
+/// Dials in a row that wait in vain for the tab that keeps the connection to have one. The last of them is a WebSocket of
+/// the tab's own instead: few enough that a server that was down finds most tabs waiting for one.
+pub const UPLINK_PATIENCE: u32 = 4;
+/// A session that the server ends sooner, and not the connection, was refused: its tab carries nobody.
+pub const UPLINK_FIT_MS: u64 = 10_000;
+/// For so long the end of a connection may be heard later than that of the session in it.
+pub const UPLINK_END_MS: u64 = 100;
+/// A tab is woken to dial at most this often because others wait for it: each time ends its back-off.
+pub const UPLINK_WAKE_MS: u64 = 2_000;
 /// Tunnels that one node carries or has carried for it: fewer than the streams of a connection, which its own sessions
 /// share. More: refused, and the tab dials for itself.
 pub const MAX_TUNNELS: usize = 16;

@@ -2,13 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, channel::mpsc, future::Fuse, select_biased};
+use futures::{
+    FutureExt, StreamExt,
+    channel::{mpsc, oneshot},
+    future::Fuse,
+    select_biased,
+};
 use futures_timer::Delay;
-use libp2p::swarm::DialError;
+use libp2p::{PeerId, Stream, swarm::DialError};
 
 use super::{ClientEvent, Nudge, Shared, Status};
 use crate::{
-    base::{Timestamp, limits::WAKE_PROBE_MS, note},
+    base::{
+        Timestamp,
+        limits::{UPLINK_END_MS, UPLINK_FIT_MS, WAKE_PROBE_MS},
+        note,
+    },
     mesh::{Redial, RedialAction},
     node::{SYNC_PROTOCOL, clock, swarm::Dialed},
 };
@@ -103,8 +112,11 @@ async fn attempt(shared: &Arc<Shared>, redial: &mut Redial, nudges: &mut mpsc::R
         Ended::Fatal { code, message } => {
             redial.stop();
             shared.tabs.leave();
+            {
+                let mut state = shared.lock();
+                (state.running, state.fatal) = (false, Some((code, message.clone())));
+            }
             shared.tell(ClientEvent::Error { code, message });
-            shared.lock().running = false;
             shared.set_status(Status::Disconnected);
             return Attempt::Stop;
         }
@@ -171,18 +183,40 @@ async fn session(shared: &Arc<Shared>) -> Ended {
     shared.set_status(Status::Connected);
     shared.tell(ClientEvent::Connected(peer));
     shared.touch();
-    let reason = {
-        let mut serving = std::pin::pin!(shared.room.serve(peer, stream, true, None).fuse());
-        let mut closed = closed.fuse();
-        select_biased! {
-            reason = closed => reason.unwrap_or_else(|_| "closed".to_owned()),
-            () = serving => "the session ended".to_owned(),
-        }
-    };
+    let reason = serve(shared, peer, stream, closed).await;
     // A session that was cut off in the middle of `serve` must still be taken off the engine.
     shared.room.forget_links();
     shared.node.disconnect(peer).await;
     Ended::Lost { reason, since }
+}
+
+/// Serves the session until it ends; answers why it did.
+async fn serve(shared: &Arc<Shared>, peer: PeerId, stream: Stream, closed: oneshot::Receiver<String>) -> String {
+    let mut serving = std::pin::pin!(shared.room.serve(peer, stream, true, None).fuse());
+    let (mut closed, mut fit) = (closed.fuse(), delay(UPLINK_FIT_MS));
+    let mut is_fit = false;
+    let gone = |reason: Result<_, _>| reason.unwrap_or_else(|_| "closed".to_owned());
+    loop {
+        select_biased! {
+            reason = closed => return gone(reason),
+            () = serving => break,
+            () = fit => {
+                is_fit = true;
+                shared.tabs.set_fit(true);
+            }
+        }
+    }
+    // A connection that ends takes its session with it, which may be heard first.
+    select_biased! { reason = closed => return gone(reason), () = delay(UPLINK_END_MS) => {} }
+    // Told before the connection is given up, and with it those of the tabs that it carries.
+    if !is_fit {
+        shared.tabs.set_fit(false);
+    }
+    "the session ended".to_owned()
+}
+
+fn delay(ms: u64) -> Fuse<Delay> {
+    Delay::new(Duration::from_millis(ms)).fuse()
 }
 
 /// A dial error without libp2p's nesting.

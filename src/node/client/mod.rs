@@ -67,6 +67,8 @@ struct Target {
 struct State {
     status: Status,
     running: bool,
+    /// Why it dials no more.
+    fatal: Option<(&'static str, String)>,
     backend: Option<PeerId>,
     /// The backend of the present or last session.
     last_backend: Option<PeerId>,
@@ -91,14 +93,19 @@ impl Client {
         open::open(options).await
     }
 
-    /// Starts dialing and stays connected. Idempotent.
+    /// Starts dialing and stays connected. Idempotent. Where dialing has been given up for good, that is told again.
     pub fn connect(&self) {
-        {
+        let fatal = {
             let mut state = self.shared.lock();
             if state.running || state.status == Status::Closed {
                 return;
             }
-            state.running = true;
+            state.running = state.fatal.is_none();
+            state.fatal.clone()
+        };
+        if let Some((code, message)) = fatal {
+            self.shared.tell(ClientEvent::Error { code, message });
+            return;
         }
         self.shared.tabs.share_uplink(Arc::downgrade(&self.shared));
         self.shared.set_status(Status::Connecting);

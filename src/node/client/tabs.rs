@@ -14,8 +14,9 @@ use futures::{
 
 use super::{Shared, Status};
 use crate::{
-    base::limits::MAX_TUNNELS,
+    base::limits::{MAX_TUNNELS, UPLINK_WAKE_MS},
     node::{
+        clock,
         spawn::spawn,
         tabs::{Carried, carry, random_tab},
     },
@@ -55,6 +56,12 @@ impl Tabs {
         }
     }
 
+    pub(super) fn set_fit(&self, fit: bool) {
+        if let Some(uplink) = &self.uplink {
+            uplink.set_fit(fit);
+        }
+    }
+
     /// Whether another tab has the uplink now than when there was a connection.
     pub(super) fn have_moved(&self) -> bool {
         self.uplink.as_ref().is_some_and(Uplink::take_moved)
@@ -77,6 +84,7 @@ async fn keep_uplink(client: Weak<Shared>, uplink: Uplink) {
     let Ok(tab) = random_tab() else { return };
     let Some(mut driver) = UplinkDriver::start(&uplink, tab).await else { return };
     let mut carried = FuturesUnordered::new();
+    let mut woken = None;
     loop {
         let event = select_biased! {
             event = Box::pin(driver.next()).fuse() => event,
@@ -94,7 +102,14 @@ async fn keep_uplink(client: Weak<Shared>, uplink: Uplink) {
         };
         match event {
             // A dial that is under way looks for itself.
-            UplinkEvent::Moved | UplinkEvent::Awaited if status == Status::Disconnected => client.wake(),
+            UplinkEvent::Moved if status == Status::Disconnected => client.wake(),
+            UplinkEvent::Awaited if status == Status::Disconnected => {
+                let now = clock::now();
+                if woken.is_none_or(|at| now.since(at) >= UPLINK_WAKE_MS) {
+                    woken = Some(now);
+                    client.wake();
+                }
+            }
             UplinkEvent::Moved | UplinkEvent::Awaited => {}
             // Else refused, by dropping it.
             UplinkEvent::Wanted(offer) => {

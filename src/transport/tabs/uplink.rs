@@ -27,7 +27,7 @@ use libp2p::{
 
 use super::{Offer, Tab, TabBus, TabEvent, TabId, TabPipe, locks};
 use crate::{
-    base::limits::{TAB_ANSWER_MS, TAB_REOPEN_MS, TUNNEL_FAILURES},
+    base::limits::{TAB_ANSWER_MS, TAB_REOPEN_MS, TUNNEL_FAILURES, UPLINK_PATIENCE},
     transport::websocket::{DialError, WebSocketStream, WebSocketTransport},
 };
 
@@ -50,7 +50,7 @@ enum Standing {
     Dialing = 1,
     /// It holds the lock, and carries others.
     Carrying = 2,
-    /// It holds the lock; its server carries nobody.
+    /// It holds the lock, and carries nobody: its server does not know how, or does not serve it.
     Alone = 3,
 }
 
@@ -88,8 +88,12 @@ struct State {
     own: bool,
     connected: bool,
     alone: bool,
+    /// The server ended this tab's last session soon, and not the connection.
+    unfit: bool,
     /// Tunnels in a row that came to nothing.
     failures: u32,
+    /// Dials in a row that failed because the tab that keeps the connection has none.
+    laters: u32,
     /// A tab that did not answer, and how often it had been heard of.
     deaf: Option<(TabId, u64)>,
     /// The uplink has moved to another tab since the last connection.
@@ -128,6 +132,9 @@ impl Uplink {
             state.connected = connected;
             state.alone = false;
             state.moved &= !connected;
+            if connected {
+                state.laters = 0;
+            }
         });
         self.announce();
     }
@@ -135,6 +142,13 @@ impl Uplink {
     /// The server carries nobody but this tab.
     pub fn set_alone(&self) {
         self.change(|state| state.alone = true);
+        self.announce();
+    }
+
+    /// Whether the server serves this tab over a connection of its own. One that it does not connects again and again,
+    /// and would take the others with it: it carries nobody.
+    pub fn set_fit(&self, fit: bool) {
+        self.change(|state| state.unfit = !fit && state.own);
         self.announce();
     }
 
@@ -225,7 +239,7 @@ impl Uplink {
                     }
                     select_biased! {
                         () = Box::pin(self.changed(changes)).fuse() => {}
-                        () = patience => return if self.has_answered(asked) { Way::Later } else { self.own() },
+                        () = patience => return if self.has_answered(asked) { self.later() } else { self.own() },
                     }
                 }
             }
@@ -240,8 +254,21 @@ impl Uplink {
     }
 
     fn own(&self) -> Way {
-        self.lock().own = true;
+        let mut state = self.lock();
+        (state.own, state.laters) = (true, 0);
         Way::Own
+    }
+
+    /// Not for ever: what keeps the holder from the server may not keep this tab.
+    fn later(&self) -> Way {
+        {
+            let mut state = self.lock();
+            state.laters += 1;
+            if state.laters < UPLINK_PATIENCE {
+                return Way::Later;
+            }
+        }
+        self.own()
     }
 }
 
@@ -261,7 +288,7 @@ enum Step {
 impl State {
     fn standing(&self) -> Standing {
         match self.phase {
-            Phase::Holder if self.alone => Standing::Alone,
+            Phase::Holder if self.alone || self.unfit => Standing::Alone,
             Phase::Holder if self.connected && self.own => Standing::Carrying,
             Phase::Holder => Standing::Dialing,
             _ => Standing::Waiting,
@@ -503,5 +530,51 @@ impl AsyncWrite for UplinkStream {
 impl fmt::Debug for TunnelStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TunnelStream").field("pipe", &self.pipe).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uplink(phase: Phase) -> Uplink {
+        let uplink = Uplink::new(UplinkConfig { db_name: "db".to_owned(), address: "ws://localhost/ws".to_owned() });
+        uplink.change(|state| state.phase = phase);
+        uplink
+    }
+
+    #[test]
+    fn b10_a_holder_that_the_server_does_not_serve_carries_nobody_until_it_does() {
+        let uplink = uplink(Phase::Holder);
+        uplink.own();
+        uplink.set_connected(true);
+        assert!(uplink.is_carrying());
+        uplink.set_fit(false);
+        for connected in [false, true] {
+            uplink.set_connected(connected);
+            assert_eq!(uplink.lock().standing(), Standing::Alone);
+        }
+        uplink.set_fit(true);
+        assert!(uplink.is_carrying());
+    }
+
+    #[test]
+    fn b10_what_ends_in_a_tunnel_says_nothing_of_a_connection_of_ones_own() {
+        let uplink = uplink(Phase::Follower);
+        uplink.set_fit(false);
+        uplink.change(|state| state.phase = Phase::Holder);
+        uplink.own();
+        uplink.set_connected(true);
+        assert!(uplink.is_carrying());
+    }
+
+    #[test]
+    fn b10_a_holder_without_connection_is_not_waited_for_for_ever() {
+        let uplink = uplink(Phase::Follower);
+        let own = || matches!(uplink.later(), Way::Own);
+        for _ in 0..2 {
+            assert!((1..UPLINK_PATIENCE).all(|_| !own()));
+            assert!(own());
+        }
     }
 }
