@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::limits::{IDENTITY_WAIT_MS, LOCK_POLL_MS},
-    storage::{Flush, Store, Write},
+    storage::{Flush, Store, Write, sound_meta},
 };
 
 const KEY: &str = "identity";
@@ -49,9 +49,9 @@ pub(crate) fn write(seed: &Seed) -> Write {
     Write::Meta { key: KEY.to_owned(), value: Some(seed.0.to_vec()) }
 }
 
-/// A secret of another length is none: nobody can sign with it.
+/// A secret that is damaged or of another length is none: nobody can sign with it.
 async fn stored(store: &Arc<dyn Store>) -> Result<Option<[u8; 32]>, ClaimError> {
-    Ok(store.meta(KEY).await?.and_then(|bytes| bytes.try_into().ok()))
+    Ok(sound_meta(store.as_ref(), KEY).await?.and_then(|bytes| bytes.try_into().ok()))
 }
 
 /// Waits a while for whoever holds the lock, then does without.

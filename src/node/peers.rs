@@ -10,7 +10,7 @@ use crate::{
         WallTime,
         limits::{MAX_KNOWN_PEERS, MAX_NODE_ID_BYTES},
     },
-    storage::{Flush, Store, StoreError, Write},
+    storage::{Flush, Store, StoreError, Write, sound_meta},
     wire::Reader,
 };
 
@@ -41,7 +41,7 @@ impl Peers {
     pub(crate) async fn load(store: &Arc<dyn Store>) -> Result<Self, StoreError> {
         let mut known = BTreeMap::new();
         let keys = store.keys(PREFIX, MAX_KNOWN_PEERS).await?;
-        let values = try_join_all(keys.iter().map(|key| store.meta(key))).await?;
+        let values = try_join_all(keys.iter().map(|key| sound_meta(store.as_ref(), key))).await?;
         for (key, value) in keys.iter().zip(values) {
             let Some(address) = key.strip_prefix(PREFIX) else { continue };
             if let Some(entry) = value.as_deref().and_then(Known::decode) {

@@ -19,7 +19,7 @@ use crate::{
         AuthorId, RoomId, Seq, WallTime, WriterId,
         limits::{MAX_NODE_ID_BYTES, MAX_REMEMBERED_WRITERS},
     },
-    storage::{Flush, Store, StoreError, Write},
+    storage::{Flush, Store, StoreError, Write, sound_meta},
     wire::Reader,
 };
 
@@ -82,7 +82,7 @@ impl Writers {
         // A few more than there should be: two tabs may have added one at once.
         let keys = self.store.keys(&self.prefix(), 2 * MAX_REMEMBERED_WRITERS).await?;
         // All at once: a page waits for them.
-        let values = try_join_all(keys.iter().map(|key| self.store.meta(key))).await?;
+        let values = try_join_all(keys.iter().map(|key| sound_meta(self.store.as_ref(), key))).await?;
         for (key, value) in keys.iter().zip(values) {
             let writer = key.rsplit('/').next().and_then(|hex| u64::from_str_radix(hex, 16).ok()).map(WriterId);
             let note = value.as_deref().and_then(Note::decode);
@@ -188,7 +188,7 @@ impl Writers {
     }
 
     async fn read(&self, writer: WriterId) -> Result<Option<Note>, StoreError> {
-        let note = self.store.meta(&self.key(writer)).await?;
+        let note = sound_meta(self.store.as_ref(), &self.key(writer)).await?;
         Ok(note.as_deref().and_then(Note::decode).filter(|note| note.author == self.author))
     }
 

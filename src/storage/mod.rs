@@ -132,6 +132,20 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     fn is_durable(&self) -> bool;
 }
 
+/// A value of a node's own that can be drawn anew: one that is damaged is as good as none, and is written over.
+///
+/// # Errors
+/// Any [`StoreError`] but [`StoreError::Corrupt`].
+pub(crate) async fn sound_meta(store: &dyn Store, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    match store.meta(key).await {
+        Err(StoreError::Corrupt(error)) => {
+            tracing::warn!(%error, key, "a stored value is damaged, and forgotten");
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
 /// The platform's database of this name, for pages; `seed` is random. A native program opens its own.
 ///
 /// # Errors

@@ -4,14 +4,15 @@ use std::{
     future::ready,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::Duration,
 };
 
+use libp2p::PeerId;
 use peersync::{
-    base::{RoomId, WriterId},
+    base::{AuthorId, RoomId, WriterId},
     engine::Engine,
     node::{Client, ClientEvent, ClientOptions, Persistence, Status},
     storage::{Entry, Flush, ListId, ListState, Store, StoreError, StoreFuture, Write, native::RedbStore},
@@ -324,7 +325,7 @@ fn k9_a_full_disk_is_told_keeps_nobody_from_editing_and_is_caught_up_with() {
     in_runtime(async {
         let device = Device::new();
         let server = Setup::new().start();
-        let store = Arc::new(Filling { store: device.store().await, full: AtomicBool::new(false) });
+        let store = Arc::new(Faulty::new(device.store().await));
         let client = open_on(Arc::clone(&store) as Arc<dyn Store>, &address(&server)).await;
         client.connect();
         type_at_end(&client, "a");
@@ -350,14 +351,77 @@ fn k9_a_full_disk_is_told_keeps_nobody_from_editing_and_is_caught_up_with() {
     });
 }
 
-/// A store whose disk may be full.
-#[derive(Debug)]
-struct Filling {
-    store: Arc<RedbStore>,
-    full: AtomicBool,
+#[test]
+fn k11_a_damaged_note_is_forgotten_and_the_room_is_there_all_the_same() {
+    in_runtime(async {
+        let device = Device::new();
+        let server = Setup::new().start();
+        let store = Arc::new(Faulty::new(device.store().await));
+        let address = address(&server);
+        let open = || open_on(Arc::clone(&store) as Arc<dyn Store>, &address);
+        let client = open().await;
+        client.connect();
+        type_at_end(&client, "a");
+        at_the_backend(&client).await;
+        until("the note that it was synced", || client.was_synced()).await;
+        client.close().await;
+        let keys = store.keys("", 100).await.unwrap();
+        for kind in ["identity", "writer/", "peer/", "synced/"] {
+            let key = keys.iter().find(|key| key.starts_with(kind)).unwrap();
+            let author = open_and_close(open().await).await;
+            *store.damaged.lock().unwrap() = Some(key.clone());
+            let other = open_and_close(open().await).await;
+            assert_eq!(author != other, kind == "identity");
+            *store.damaged.lock().unwrap() = None;
+            assert_eq!(open_and_close(open().await).await, other, "it is the author from now on");
+        }
+    });
 }
 
-impl Store for Filling {
+#[test]
+fn c3_a_stranger_at_the_address_is_told_whenever_one_asks() {
+    in_runtime(async {
+        let server = Setup::new().start();
+        let address = format!("{}/p2p/{}", address(&server), PeerId::random());
+        let client = Client::open(ClientOptions::new(address, ROOM)).await.unwrap();
+        for _ in 0..2 {
+            client.connect();
+            let told = async {
+                loop {
+                    if let ClientEvent::Error { code, .. } = client.next_event().await {
+                        return code;
+                    }
+                }
+            };
+            assert_eq!(tokio::time::timeout(DEADLINE, told).await.unwrap(), "PEER_ID_MISMATCH");
+            until("the end", || client.status() == Status::Disconnected).await;
+        }
+        client.close().await;
+    });
+}
+
+async fn open_and_close(client: Client) -> AuthorId {
+    assert_eq!(text(&client), "a");
+    assert!(client.sync_state().durable);
+    client.close().await;
+    client.author()
+}
+
+/// A store whose disk may be full, and of which a value may be damaged.
+#[derive(Debug)]
+struct Faulty {
+    store: Arc<RedbStore>,
+    full: AtomicBool,
+    damaged: Mutex<Option<String>>,
+}
+
+impl Faulty {
+    fn new(store: Arc<RedbStore>) -> Self {
+        Self { store, full: AtomicBool::new(false), damaged: Mutex::default() }
+    }
+}
+
+impl Store for Faulty {
     fn lists(&self, room: RoomId) -> StoreFuture<Vec<ListState>> {
         self.store.lists(room)
     }
@@ -374,6 +438,9 @@ impl Store for Filling {
     }
 
     fn meta(&self, key: &str) -> StoreFuture<Option<Vec<u8>>> {
+        if self.damaged.lock().unwrap().as_deref() == Some(key) {
+            return Box::pin(ready(Err(StoreError::Corrupt(format!("the value of {key}")))));
+        }
         self.store.meta(key)
     }
 

@@ -245,7 +245,7 @@ pub(super) async fn remember(shared: Weak<Shared>, mut touches: mpsc::Receiver<(
 
 /// Whether the room was ever here as the backend had it.
 pub(super) async fn was_synced(store: &Arc<dyn Store>, room: RoomId) -> Result<bool, StoreError> {
-    Ok(store.meta(&synced_key(room)).await?.is_some())
+    Ok(storage::sound_meta(store.as_ref(), &synced_key(room)).await?.is_some())
 }
 
 /// What the backend has of each writer of this author here.
