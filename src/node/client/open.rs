@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use futures::channel::mpsc;
+use futures::{channel::mpsc, future::pending};
 use libp2p::identity::Keypair;
 
 use super::{
@@ -13,13 +13,14 @@ use super::{
 use crate::{
     base::{Ed25519, NodeId, OpId, RoomId, Signer, WriterId, limits::MAX_TOKEN_BYTES},
     node::{
-        Node, NodeConfig, NodeLimits, Role, clock, identity,
+        Node, NodeConfig, NodeLimits, Role, clock, identity, locks,
         peers::Peers,
+        room::Room,
         rooms::RoomError,
         spawn::spawn,
         tabs::{keep_room, link_room},
         watched::{Trouble, WatchedStore},
-        writers::{Claim, ClaimError, Note, Writers},
+        writers::{Claim, ClaimError, Note, Writers, hex},
     },
     storage::{self, MemoryStore, Store, StoreError},
     transport::{
@@ -81,6 +82,7 @@ async fn open_in(options: &ClientOptions, address: &WsAddress, store: Arc<dyn St
         None => identity::author_seed(&store, database).await?,
     };
     let author = Ed25519::from_seed(author_seed).author();
+    let durable = store.is_durable();
     let watched = Arc::new(WatchedStore::new(store));
     let store: Arc<dyn Store> = Arc::clone(&watched) as Arc<dyn Store>;
     let room_id = RoomId::open(&options.room);
@@ -111,8 +113,9 @@ async fn open_in(options: &ClientOptions, address: &WsAddress, store: Arc<dyn St
         // Only now: others may get what is made here, and its writer is on disk as in use.
         tabs.run(link_room(Arc::clone(&room), room_id, node.peer_id(), options.db_name.clone()));
     }
-    if let Persistence::Named(name) = &options.persistence {
-        tabs.run(keep_room(Arc::clone(&room), room_id, name.clone()));
+    // What is in memory, for want of anything else as well, is nobody else's, and is not folded.
+    if durable {
+        fold_stored(&tabs, &room, room_id, &options.persistence, database).await;
     }
     let shared = Shared {
         node,
@@ -127,6 +130,24 @@ async fn open_in(options: &ClientOptions, address: &WsAddress, store: Arc<dyn St
         state: State::default().into(),
     };
     Ok(Opened { shared, nudges, touches })
+}
+
+/// Folds what is stored of the room, if it is this client's turn.
+async fn fold_stored(tabs: &Tabs, room: &Arc<Room>, id: RoomId, persistence: &Persistence, database: &str) {
+    match persistence {
+        Persistence::Named(name) => tabs.run(keep_room(Arc::clone(room), id, name.clone())),
+        Persistence::Store(_) => {
+            let name = format!("peersync/keeper/{database}/{}", hex(&id.0));
+            // Whoever shares the store, and comes later, does not.
+            let Some(lock) = locks::try_lock(&name, false).await else { return };
+            room.with(|engine, _| engine.set_keeper(true));
+            tabs.run(async move {
+                let _lock = lock;
+                pending::<()>().await;
+            });
+        }
+        Persistence::Memory => {}
+    }
 }
 
 /// The node's identity is its own: two tabs of one author must not collide.
@@ -153,7 +174,7 @@ async fn open_room(
     id: RoomId,
     options: &ClientOptions,
     claim: Claim,
-) -> Result<(Arc<crate::node::room::Room>, Claim), OpenError> {
+) -> Result<(Arc<Room>, Claim), OpenError> {
     let get = |writer| node.rooms.get(id, options.token.clone(), true, Some(writer));
     let room = get(claim.writer).await?;
     let signed = room.read(|engine| engine.replica().next_seq() - 1);
