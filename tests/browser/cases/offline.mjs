@@ -1,5 +1,6 @@
 // No server: pages open, show what this device has, take edits, say how things stand, and send each edit once.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { openBeside, screenshot } from '../lib/browsers.mjs';
 import { notepad, openPad, paper, shows, value, writable } from '../lib/pad.mjs';
 import { expectNoEquivocation, expectSameText, freshRoom, makePeer, openPeer, tokensOf } from '../lib/peer.mjs';
@@ -68,6 +69,27 @@ test('offline: a page reloaded without its server has its text and its unsent ed
   await eventually(10_000, 'each edit is there once', async () => (await value(b)) === 'one two three four');
   assert.equal(await value(a), 'one two three four');
   await expectNoEquivocation(server);
+});
+
+test('offline: a proxy that answers for a dead server does not hide the page', { timeoutMs: 90_000 }, async (context) => {
+  const server = await startServer(context);
+  const a = await openPad(context, 'A', notepad(server, freshRoom('proxied')));
+  await a.keyboard.type('one');
+  await shows(a, 'state', /^Saved$/);
+  await kept(a);
+  await server.kill();
+  const proxy = createServer((_, response) => response.writeHead(502).end('Bad Gateway'));
+  await new Promise((resolve) => proxy.listen(server.port, '127.0.0.1', resolve));
+  context.defer(() => new Promise((resolve) => {
+    proxy.closeAllConnections();
+    proxy.close(resolve);
+  }));
+  // Twice: what was kept is not replaced.
+  for (let time = 0; time < 2; time += 1) {
+    await a.reload();
+    await writable(a);
+    await eventually(5_000, 'the text is there', async () => (await value(a)) === 'one');
+  }
 });
 
 test('offline: a room that is on this device is shown at once', { timeoutMs: 120_000 }, async (context) => {
