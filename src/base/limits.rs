@@ -111,7 +111,7 @@ pub const PERSIST_BATCH_RECORDS: usize = 512;
 /// After a failed commit, the store is tried again after this long, twice as long each time.
 pub const PERSIST_RETRY_MS: u64 = 1_000;
 /// See [`PERSIST_RETRY_MS`].
-pub const PERSIST_RETRY_MAX_MS: u64 = 30_000;
+pub const PERSIST_RETRY_MAX_MS: u64 = 5_000;
 /// Smallest file of the server's store that is cut to what it holds, bytes. Smaller: not worth the writing.
 pub const STORE_COMPACT_MIN_BYTES: u64 = 4 << 20;
 /// Largest file that is cut while the store runs, bytes: what is in use, at most half of it, is moved within a second,
