@@ -14,7 +14,7 @@ import { nodeModulesMatch } from '../scripts/lib/tools.mjs';
 import { table } from './lib/figures.mjs';
 import { describeMachine, load } from './lib/machine.mjs';
 
-const CASES = ['latency', 'bytes', 'throughput', 'loading', 'signatures', 'editing', 'shapes'];
+const CASES = ['latency', 'bytes', 'throughput', 'loading', 'signatures', 'editing', 'shapes', 'offline'];
 // Those that need neither browsers nor servers of ours beside them.
 const ALONE = ['throughput', 'editing'];
 

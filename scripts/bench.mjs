@@ -15,7 +15,7 @@ await main(import.meta.url, async (args) => {
   const PEERSYNC_BIN = await buildAll();
   // With the server's features, so that the library is not compiled a second time for it.
   await step('load generator: compile', () =>
-    cargo(['build', '--locked', '--release', '--features', 'server', '--example', 'bench_load']));
+    cargo(['build', '--locked', '--release', '--features', 'server', '--example', 'bench_load', '--example', 'bench_offline']));
   await buildBench();
   const CHROME = await ensureChrome();
   await run(process.execPath, [bench, ...args], { env: { PEERSYNC_BIN, CHROME } });

@@ -20,7 +20,7 @@ export async function startPeersync(context, folder) {
     if (child.exitCode !== null) throw new Error(`the server ended with exit code ${child.exitCode}`);
     return existsSync(readyFile) && JSON.parse(readFileSync(readyFile, 'utf8'));
   });
-  return { http, ws: `${http.replace('http', 'ws')}/ws`, port: Number(new URL(http).port) };
+  return { http, ws: `${http.replace('http', 'ws')}/ws`, port: Number(new URL(http).port), pid: child.pid, data };
 }
 
 /** y-websocket's server as its README starts it: everything in memory, nothing is acknowledged. */

@@ -13,6 +13,9 @@ export function editingTrace(most = Infinity) {
   return { name: real ? 'the automerge-paper trace' : 'an invented trace', edits, text: replay(edits) };
 }
 
+/** Edits as lines of text: position, how many are deleted, what is inserted as JSON. */
+export const traceLines = (edits) => edits.map(([position, deleted, inserted]) => `${position} ${deleted} ${JSON.stringify(inserted)}\n`).join('');
+
 function recorded(file) {
   const { startContent, txns } = JSON.parse(gunzipSync(readFileSync(file)));
   if (startContent) throw new Error('the trace does not begin with an empty text');

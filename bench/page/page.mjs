@@ -2,6 +2,7 @@
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
 import { board } from './shapes.mjs';
+import { stored } from './stored.mjs';
 
 const now = () => performance.timeOrigin + performance.now();
 const until = (time) => new Promise((resolve) => setTimeout(resolve, Math.max(0, time - now())));
@@ -18,6 +19,8 @@ const systems = {
       observe: (listener) => text.observe(({ delta, origin }) => origin === 'remote' && listener(delta)),
       operations: () => client.stats().operationsMade,
       settled: () => client.pending === 0,
+      synced: () => client.synced,
+      bytes: () => client.stats().bytesSent + client.stats().bytesReceived,
       close: () => client.close(),
     };
   },
@@ -35,6 +38,9 @@ const systems = {
       observe: (listener) => text.observe((event, { local }) => local || listener(event.delta)),
       operations: () => operations,
       settled: () => true,
+      synced: () => provider.synced,
+      leave: () => provider.disconnect(),
+      back: () => provider.connect(),
       close: () => provider.destroy(),
     };
   },
@@ -44,6 +50,7 @@ const sessions = new Map();
 
 window.bench = {
   ...board,
+  ...stored,
 
   /** Joins. Answers how long that took, in milliseconds. */
   async open(name, system, options) {
@@ -76,6 +83,10 @@ window.bench = {
   length: (name) => sessions.get(name).length(),
   operations: (name) => sessions.get(name).operations(),
   settled: (name) => sessions.get(name).settled(),
+  synced: (name) => sessions.get(name).synced(),
+  bytes: (name) => sessions.get(name).bytes(),
+  leave: (name) => sessions.get(name).leave(),
+  back: (name) => sessions.get(name).back(),
   arrivals: (name) => sessions.get(name).arrivals,
   async close(name) {
     await sessions.get(name).close();
