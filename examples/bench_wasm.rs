@@ -84,7 +84,7 @@ impl BenchReplica {
 
     /// Takes an own store's operation.
     pub fn restore(&mut self, record: &[u8]) {
-        self.0.restore(record).unwrap();
+        self.0.restore(Op::decode(&record[1..]).unwrap()).unwrap();
         self.drain();
     }
 
