@@ -1,5 +1,6 @@
 // A board of shapes: loading a thousand of them, a drag as a second browser sees it, and what a tab's memory holds.
 import { eventually, pause } from '../../tests/browser/lib/runner.mjs';
+import { roomsOpen } from '../lib/backends.mjs';
 import { engine } from '../lib/engine.mjs';
 import { median, percentile, short, spread } from '../lib/figures.mjs';
 import { openBenchPage } from '../lib/pages.mjs';
@@ -19,11 +20,14 @@ export async function shapes(setting) {
   const [loads, rounds, seconds] = quick ? [3, 1, 2] : [9, 3, 5];
   const rooms = await fill(setting, targets);
   const [loading, memory] = await load(setting, targets, rooms, loads);
+  if (!quick) loading.rested = await loadRested(setting, targets.peersync, rooms, loads);
   const drags = await drag(setting, targets, rooms, rounds, seconds);
   const moves = await manyMoves(engines.shipped, quick ? 1_000 : 10_000);
   const both = (what) => [spread(loading[`peersync/${what}`]), spread(loading[`yjs/${what}`])];
   const reached = (yes) => (yes ? 'yes' : 'no');
   const fast = (what) => ['≤ 200', reached(median(loading[`peersync/${what}`]) <= 200)];
+  const { rested: waits } = loading;
+  const rested = waits ? [spread(waits), '', '≤ 200', reached(median(waits) <= 200)] : ['-', '', '', ''];
   const seen = (what) => [short(drags.peersync[what]), short(drags.yjs[what])];
   const held = (what) => [memory.peersync[what], memory.yjs[what]];
   return {
@@ -35,6 +39,7 @@ export async function shapes(setting) {
     head: ['what', 'peersync', 'Yjs + y-websocket', 'target', 'reached'],
     rows: [
       [`load ${SHAPES} shapes drawn one by one (${rooms.operations.drawn} operations), ms`, ...both('drawn'), ...fast('drawn')],
+      ['the same, after nobody was in the room for a while, ms', ...rested],
       [`load ${SHAPES} shapes put there at once (${rooms.operations.pasted} operations), ms`, ...both('pasted'), ...fast('pasted')],
       ['load an empty room, ms', ...both('empty'), '', ''],
       ['load the wasm and its glue, ms', spread(loading['peersync/module']), '', '', ''],
@@ -93,6 +98,20 @@ async function load({ context, site, peersync }, targets, rooms, loads) {
     }
   }
   return [times, memory];
+}
+
+/** Once nobody is left the server folds a room of many operations and forgets it: whoever comes then gets a snapshot. */
+async function loadRested({ context, site, peersync }, target, rooms, loads) {
+  await eventually(150_000, 'the rooms are out of memory', async () => (await roomsOpen(peersync)) === 0);
+  const times = [];
+  for (let run = 0; run < loads; run += 1) {
+    const page = await openBenchPage(context, 'B', site);
+    await page.bench('loadModule', peersync.http);
+    times.push((await page.bench('openBoard', 'board', 'peersync', { ...target, room: rooms.drawn }, SHAPES)).took);
+    await page.bench('closeBoard', 'board');
+    await page.forget();
+  }
+  return times;
 }
 
 /** What a page's memory holds, in MiB: V8's heap, and wasm's memory if there is any. */

@@ -23,6 +23,12 @@ export async function startPeersync(context, folder) {
   return { http, ws: `${http.replace('http', 'ws')}/ws`, port: Number(new URL(http).port), pid: child.pid, data };
 }
 
+/** How many rooms our server has in memory. */
+export async function roomsOpen({ http }) {
+  const text = await (await fetch(`${http}/metrics`)).text();
+  return Number(text.match(/^peersync_rooms (\d+)$/m)[1]);
+}
+
 /** y-websocket's server as its README starts it: everything in memory, nothing is acknowledged. */
 export async function startYWebsocket(context) {
   const port = await freePort();
