@@ -16,7 +16,10 @@ const kept = (page) =>
     page.evaluate(async () => {
       const names = await caches.keys();
       const keys = (await Promise.all(names.map(async (name) => (await caches.open(name)).keys()))).flat().map(({ url }) => url);
-      return keys.some((url) => url.endsWith('.wasm')) && keys.some((url) => url.endsWith('/notepad/')) && Boolean(navigator.serviceWorker.controller);
+      const parts = performance.getEntriesByType('resource').map(({ name }) => name.split('?')[0]);
+      const wanted = parts.filter((url) => url.startsWith(location.origin) && /\.(js|css|wasm)$/.test(url) && !url.endsWith('/sw.js'));
+      const page = keys.some((url) => url.endsWith('/notepad/')) && keys.some((url) => url.endsWith('.wasm'));
+      return page && wanted.every((url) => keys.includes(url)) && Boolean(navigator.serviceWorker.controller);
     }));
 
 test('offline: with the server down from the start one edits, and it arrives once there is one', { timeoutMs: 90_000 }, async (context) => {
