@@ -365,6 +365,7 @@ test('the network and the page coming back wake the client, until it is closed',
   const target = new EventTarget();
   const page = Object.assign(new EventTarget(), { visibilityState: 'hidden' });
   globalThis.addEventListener = target.addEventListener.bind(target);
+  globalThis.removeEventListener = target.removeEventListener.bind(target);
   globalThis.document = page;
   try {
     const { client, fake } = await open();
@@ -384,6 +385,7 @@ test('the network and the page coming back wake the client, until it is closed',
   } finally {
     delete globalThis.document;
     delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
   }
 });
 

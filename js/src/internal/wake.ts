@@ -10,20 +10,23 @@ export interface PageHandlers {
 
 /** Calls back until the returned function is called, which removes every listener. */
 export function onPage({ wake, leave }: PageHandlers): () => void {
-  const listeners = new AbortController();
-  const options = { signal: listeners.signal };
+  const added: [EventTarget, string, (event: Event) => void][] = [];
+  // Removed one by one: where a signal removes them, Node may forget to, once its listener was collected.
+  const listen = (target: EventTarget, type: string, listener: (event: Event) => void) => {
+    target.addEventListener(type, listener);
+    added.push([target, type, listener]);
+  };
   // Neither exists in Node; a Worker has no document.
   if (typeof globalThis.addEventListener === 'function') {
-    globalThis.addEventListener('online', wake, options);
-    globalThis.addEventListener('pageshow', wake, options);
-    globalThis.addEventListener('pagehide', (event) => leave((event as PageTransitionEvent).persisted), options);
+    listen(globalThis, 'online', wake);
+    listen(globalThis, 'pageshow', wake);
+    listen(globalThis, 'pagehide', (event) => leave((event as PageTransitionEvent).persisted));
   }
   if (typeof document !== 'undefined') {
     // Hidden is the last that a phone tells of a page which it then ends.
-    const turned = () => (document.visibilityState === 'visible' ? wake() : leave(true));
-    document.addEventListener('visibilitychange', turned, options);
-    document.addEventListener('freeze', () => leave(true), options);
-    document.addEventListener('resume', wake, options);
+    listen(document, 'visibilitychange', () => (document.visibilityState === 'visible' ? wake() : leave(true)));
+    listen(document, 'freeze', () => leave(true));
+    listen(document, 'resume', wake);
   }
-  return () => listeners.abort();
+  return () => added.splice(0).forEach(([target, type, listener]) => target.removeEventListener(type, listener));
 }
