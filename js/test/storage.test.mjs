@@ -174,6 +174,7 @@ test('a page that is hidden, frozen or left stores and sends what it can', async
   const target = new EventTarget();
   const page = Object.assign(new EventTarget(), { visibilityState: 'hidden' });
   globalThis.addEventListener = target.addEventListener.bind(target);
+  globalThis.removeEventListener = target.removeEventListener.bind(target);
   globalThis.document = page;
   try {
     const { client, fake } = await openOnly();
@@ -189,5 +190,6 @@ test('a page that is hidden, frozen or left stores and sends what it can', async
   } finally {
     delete globalThis.document;
     delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
   }
 });
