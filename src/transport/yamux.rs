@@ -4,13 +4,13 @@
 //! window of a connection at 1 GiB.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     convert::Infallible,
     future::{Ready, ready},
     io, iter,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker, ready as try_ready},
@@ -154,24 +154,37 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for YamuxMuxer<C> {
     }
 }
 
+impl<C> Drop for YamuxMuxer<C> {
+    /// yamux wakes nobody when it is dropped while it still waits for the peer's goodbye: whoever reads would wait for
+    /// ever on a connection that is no more.
+    fn drop(&mut self) {
+        self.open.end();
+    }
+}
+
 /// One stream of a [`YamuxMuxer`]. Dropping it unclosed resets it.
 #[derive(Debug)]
 pub struct YamuxStream {
-    // Before `_open`: fields drop in this order, and who waits for a place must find the stream gone.
+    // Before `open`: fields drop in this order, and who waits for a place must find the stream gone.
     stream: Stream,
-    _open: OpenStream,
+    open: OpenStream,
 }
 
 impl YamuxStream {
     fn new(stream: Stream, open: &Arc<OpenStreams>) -> Self {
         open.count.fetch_add(1, Ordering::AcqRel);
-        Self { stream, _open: OpenStream(Arc::clone(open)) }
+        let number = open.next.fetch_add(1, Ordering::AcqRel);
+        Self { stream, open: OpenStream { all: Arc::clone(open), number } }
     }
 }
 
 impl AsyncRead for YamuxStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_pending() && self.open.all.is_over(self.open.number, cx) {
+            return Poll::Ready(Err(to_io(ConnectionError::Closed)));
+        }
+        read
     }
 }
 
@@ -194,22 +207,57 @@ impl AsyncWrite for YamuxStream {
 struct OpenStreams {
     count: AtomicUsize,
     waiting: AtomicWaker,
+    next: AtomicUsize,
+    readers: Mutex<Readers>,
+}
+
+/// Who waits to read, by number of the stream; and whether the connection is gone.
+#[derive(Debug, Default)]
+struct Readers {
+    over: bool,
+    waiting: BTreeMap<usize, Waker>,
 }
 
 impl OpenStreams {
     fn is_full(&self) -> bool {
         self.count.load(Ordering::Acquire) >= YAMUX_MAX_STREAMS
     }
+
+    fn readers(&self) -> MutexGuard<'_, Readers> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the connection is gone; if not, the stream's reader is woken when it goes.
+    fn is_over(&self, stream: usize, cx: &Context<'_>) -> bool {
+        let mut readers = self.readers();
+        if !readers.over {
+            readers.waiting.insert(stream, cx.waker().clone());
+        }
+        readers.over
+    }
+
+    fn end(&self) {
+        let waiting = {
+            let mut readers = self.readers();
+            readers.over = true;
+            std::mem::take(&mut readers.waiting)
+        };
+        waiting.into_values().for_each(Waker::wake);
+    }
 }
 
 /// One stream's place in the count.
 #[derive(Debug)]
-struct OpenStream(Arc<OpenStreams>);
+struct OpenStream {
+    all: Arc<OpenStreams>,
+    number: usize,
+}
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::AcqRel);
-        self.0.waiting.wake();
+        self.all.readers().waiting.remove(&self.number);
+        self.all.count.fetch_sub(1, Ordering::AcqRel);
+        self.all.waiting.wake();
     }
 }
 

@@ -92,6 +92,7 @@ test('a half-open connection is noticed within 20 s, its presence is gone within
   assert.ok(noticed.at - since <= HALF_OPEN_MS, `noticed after ${noticed.at - since} ms`);
   assert.equal((await b.state()).pending > 0, true);
   await eventually(since + VANISHED_MS - Date.now(), 'who vanished is no longer shown', async () => (await others()).length === 0);
+  console.log(`# noticed after ${noticed.at - since} ms, gone for the other after ${Date.now() - since} ms`);
   proxy.restore();
   await expectSameText([a, b], ['[a0]', '[b0]'], FRAME, 60_000);
   await eventually(10_000, 'and is shown again', async () => (await others())[0]?.name === 'B');
