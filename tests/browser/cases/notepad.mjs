@@ -141,9 +141,12 @@ test('notepad: caret, selection and scroll stay where they are while others type
     });
   const from = lines.indexOf('line 60');
   await select(from + 'line 60'.length, from);
-  const before = await eventually(5_000, 'the selected line is in sight', async () => {
+  let last;
+  const before = await eventually(5_000, 'the selected line is in sight and stands still', async () => {
     const now = await selected();
-    return now.top > 0 && now.top < 800 && now;
+    const stands = now.top === last;
+    last = now.top;
+    return stands && now.top > 0 && now.top < 800 && now;
   });
 
   const replaced = (old, now) =>
